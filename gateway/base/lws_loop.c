@@ -1,0 +1,490 @@
+#include "gateway/base/lws_loop.h"
+
+#include "broker-common/log.h"
+#include "gateway/base/loop.h"
+
+#include <assert.h>
+#include <event2/event.h>
+#include <event2/event_struct.h>
+#include <libwebsockets.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS 256u           /* in a block; descriptors are dense, so blocks are well filled */
+#define FLUSH_MOST 1024u     /* connections written to before others are read again */
+#define TRIES_MOST 16u       /* optimistic writes in a row for one connection */
+#define READS_MOST 16u       /* reads in a row of one connection */
+#define LWS_READ_SIZE 65536u /* lws's common buffer */
+#define HEADERS_MOST 8192u   /* bytes of a request's headers */
+#define HANDSHAKES_MOST 2048u
+#define LOOK_AGAIN_MS 2000
+#define LWS_LINES_A_SECOND 10u
+
+/* What the loop knows of one descriptor. There are as many as connections: keep it small. */
+struct slot {
+	struct event read;
+	struct event *write; /* only while the socket is full */
+	struct lws_loop *loop;
+	void *owner;
+	int next;        /* on the list of those that want to write: a descriptor, or -1 */
+	uint8_t tries;   /* optimistic writes in a row */
+	bool used : 1;   /* lws has this descriptor */
+	bool direct : 1; /* lws_loop_direct() */
+	bool reading : 1;
+	bool wants : 1;  /* lws asked to be told when it can write */
+	bool listed : 1; /* may outlive a use: descriptors come back at once */
+};
+
+struct lws_loop {
+	struct loop *loop;
+	struct event_base *base;
+	struct lws_context *context;
+	void (*readable)(void *owner);
+	struct slot **blocks;
+	size_t n_blocks;
+	struct event *pass_end;  /* writes, and lws's own timers */
+	struct event *next_pass; /* a timer of 0 ms: others are read in between */
+	struct timer look;       /* for lws's next timer */
+	int first, last;         /* who wants to write: descriptors, or -1 */
+	bool asked;              /* pass_end is on its way */
+	bool behind;             /* pass_end has let the deferred calls go first */
+	bool flushing;
+	bool read_on;
+};
+
+/* What lws keeps for us beside its own per-thread data. */
+struct lws_loop_ref {
+	struct lws_loop *loop;
+};
+
+/* --- lws's own log --------------------------------------------------------------------------------- */
+
+/* lws logs whatever strange bytes make it say. Nobody outside shall fill our log. */
+static void on_lws_log(int level, const char *line)
+{
+	static uint64_t second;
+	static uint32_t lines, held_back;
+	struct timespec now;
+	size_t n = strlen(line);
+
+	(void)level;
+	if (!log_wants(LOG_DEBUG))
+		return;
+	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+	if ((uint64_t)now.tv_sec != second) {
+		if (held_back > 0)
+			log_write(LOG_DEBUG, "lws.held_back", LOG_NUM("lines", held_back), LOG_END);
+		second = (uint64_t)now.tv_sec;
+		lines = held_back = 0;
+	}
+	if (++lines > LWS_LINES_A_SECOND) {
+		held_back++;
+		return;
+	}
+	while (n > 0 && line[n - 1] == '\n')
+		n--;
+	log_write(LOG_DEBUG, "lws", LOG_SLICE("line", ((struct slice){ line, n })), LOG_END);
+}
+
+/* --- slots ------------------------------------------------------------------------------------------ */
+
+static struct slot *slot_find(const struct lws_loop *l, int fd)
+{
+	size_t block = (size_t)fd / SLOTS;
+
+	if (fd < 0 || block >= l->n_blocks || l->blocks[block] == NULL)
+		return NULL;
+	return &l->blocks[block][(size_t)fd % SLOTS];
+}
+
+static struct slot *slot_make(struct lws_loop *l, int fd)
+{
+	size_t block = (size_t)fd / SLOTS;
+
+	if (block >= l->n_blocks) {
+		size_t n = block + 16;
+		struct slot **blocks = realloc(l->blocks, n * sizeof *blocks);
+
+		if (blocks == NULL)
+			return NULL;
+		memset(blocks + l->n_blocks, 0, (n - l->n_blocks) * sizeof *blocks);
+		l->blocks = blocks;
+		l->n_blocks = n;
+	}
+	if (l->blocks[block] == NULL)
+		l->blocks[block] = calloc(SLOTS, sizeof *l->blocks[block]);
+	return slot_find(l, fd);
+}
+
+static struct slot *slot_of(struct lws *wsi)
+{
+	struct lws_loop_ref *ref = lws_evlib_wsi_to_evlib_pt(wsi);
+	struct slot *s = slot_find(ref->loop, lws_get_socket_fd(wsi));
+
+	return s != NULL && s->used ? s : NULL;
+}
+
+/* --- service ------------------------------------------------------------------------------------------ */
+
+static void ask_pass_end(struct lws_loop *l)
+{
+	if (l->asked)
+		return;
+	l->asked = true;
+	event_active(l->pass_end, EV_TIMEOUT, 1);
+}
+
+void lws_loop_poke(struct lws_loop *l)
+{
+	ask_pass_end(l);
+}
+
+/* Let lws work on one descriptor. Afterwards the slot may belong to nobody. */
+static void service(struct lws_loop *l, int fd, short events)
+{
+	struct lws_pollfd p = { .fd = fd, .events = events };
+
+	p.revents = p.events;
+	lws_service_fd(l->context, &p);
+	ask_pass_end(l);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *ctx)
+{
+	struct slot *s = ctx;
+	struct lws_loop *l = s->loop;
+	short events = 0;
+
+	loop_refresh(l->loop);
+	if (what & EV_READ) {
+		events |= LWS_POLLIN;
+		if (s->direct)
+			l->readable(s->owner);
+	}
+	if (what & EV_WRITE)
+		events |= LWS_POLLOUT;
+	for (uint32_t reads = 0; s->used && reads < READS_MOST; reads++) {
+		l->read_on = false;
+		service(l, fd, events);
+		if (!l->read_on || !s->reading)
+			break;
+		events = LWS_POLLIN;
+	}
+}
+
+void lws_loop_read_on(struct lws_loop *l)
+{
+	l->read_on = true;
+}
+
+/* --- writing ------------------------------------------------------------------------------------------ */
+
+/* The socket is full: let epoll say when it is not. False: no memory. */
+static bool watch_writable(struct slot *s, int fd)
+{
+	if (s->write != NULL)
+		return true;
+	s->write = event_new(s->loop->base, fd, EV_WRITE | EV_PERSIST, on_socket, s);
+	if (s->write != NULL && event_add(s->write, NULL) == 0)
+		return true;
+	if (s->write != NULL)
+		event_free(s->write);
+	s->write = NULL;
+	return false;
+}
+
+static void unwatch_writable(struct slot *s)
+{
+	if (s->write == NULL)
+		return;
+	event_free(s->write);
+	s->write = NULL;
+}
+
+static void list_writer(struct slot *s, int fd)
+{
+	struct lws_loop *l = s->loop;
+
+	if (s->listed)
+		return;
+	s->listed = true;
+	s->next = -1;
+	if (l->last >= 0)
+		slot_find(l, l->last)->next = fd;
+	else
+		l->first = fd;
+	l->last = fd;
+	if (!l->flushing)
+		ask_pass_end(l);
+}
+
+static void want_writable(struct slot *s, struct lws *wsi)
+{
+	int fd = lws_get_socket_fd(wsi);
+
+	s->wants = true;
+	/* Without memory for an event, try again and again: slow, but it comes to an end. */
+	if ((s->direct && s->tries < TRIES_MOST && !lws_partial_buffered(wsi)) ||
+	    !watch_writable(s, fd))
+		list_writer(s, fd);
+}
+
+/* One of the list. lws may want more at once: then it is asked again in the next pass, so that no
+ * fast reader of much keeps the others waiting. */
+static void write_one(struct lws_loop *l, int fd)
+{
+	struct slot *s = slot_find(l, fd);
+	struct lws *wsi;
+
+	if (!s->used || !s->wants || s->write != NULL)
+		return;
+	s->tries++;
+	service(l, fd, LWS_POLLOUT);
+	if (!s->used || !s->wants) {
+		s->tries = 0;
+		return;
+	}
+	/* lws leaves its wish standing after a pong or a partial write. */
+	wsi = wsi_from_fd(l->context, fd);
+	if (wsi != NULL && !s->listed)
+		want_writable(s, wsi);
+	if (s->write != NULL)
+		s->tries = 0;
+}
+
+static void flush(struct lws_loop *l)
+{
+	static const struct timeval now = { 0, 0 };
+	int last = l->last;
+	uint32_t n = 0;
+
+	l->flushing = true;
+	for (int fd = l->first; fd >= 0 && n < FLUSH_MOST; n++) {
+		struct slot *s = slot_find(l, fd);
+		int next = fd == last ? -1 : s->next;
+
+		l->first = s->next;
+		if (l->first < 0)
+			l->last = -1;
+		s->listed = false;
+		write_one(l, fd);
+		fd = next;
+	}
+	l->flushing = false;
+	if (l->first >= 0)
+		event_add(l->next_pass, &now);
+}
+
+/* --- the end of a pass ----------------------------------------------------------------------------------- */
+
+/* Run lws's timers that are due, and what it has read but not yet looked at. */
+static void look(struct lws_loop *l)
+{
+	int ms = lws_service_adjust_timeout(l->context, LOOK_AGAIN_MS, 0);
+
+	if (ms == 0) {
+		_lws_plat_service_forced_tsi(l->context, 0);
+		ms = lws_service_adjust_timeout(l->context, LOOK_AGAIN_MS, 0);
+	}
+	timer_set(&l->look, ms > 0 ? (uint64_t)ms : 1);
+}
+
+static void on_look(void *ctx)
+{
+	look(ctx);
+}
+
+/* All that was readable in this pass has been read before this runs first. What those callbacks
+ * deferred may stand behind us: going to the end of the queue once lets it run before. */
+static void on_pass_end(evutil_socket_t fd, short what, void *ctx)
+{
+	struct lws_loop *l = ctx;
+
+	(void)fd;
+	(void)what;
+	l->behind = !l->behind;
+	if (l->behind) {
+		event_active(l->pass_end, EV_TIMEOUT, 1);
+		return;
+	}
+	loop_refresh(l->loop);
+	flush(l);
+	look(l);
+	l->asked = false;
+	/* lws's timers may have made somebody want to write. */
+	if (l->first >= 0 && !event_pending(l->next_pass, EV_TIMEOUT, NULL))
+		ask_pass_end(l);
+}
+
+static void on_next_pass(evutil_socket_t fd, short what, void *ctx)
+{
+	(void)fd;
+	(void)what;
+	ask_pass_end(ctx);
+}
+
+/* --- what lws asks of an event loop ------------------------------------------------------------------------ */
+
+static int on_init(struct lws_context *context, void *loop, int thread)
+{
+	struct lws_loop_ref *ref = lws_evlib_tsi_to_evlib_pt(context, thread);
+
+	ref->loop = loop;
+	return 0;
+}
+
+static int on_add(struct lws *wsi)
+{
+	struct lws_loop_ref *ref = lws_evlib_wsi_to_evlib_pt(wsi);
+	struct lws_loop *l = ref->loop;
+	int fd = lws_get_socket_fd(wsi);
+	struct slot *s;
+
+	/* What belongs to no vhost is lws's pipe for waking other threads, and a netlink socket for
+	 * clients' routes: we need neither, and unwatched they cost nothing. */
+	if (lws_get_vhost(wsi) == NULL)
+		return 0;
+	s = slot_make(l, fd);
+	if (s == NULL)
+		return 1;
+	assert(!s->used);
+	s->loop = l;
+	s->owner = NULL;
+	s->tries = 0;
+	s->direct = s->wants = false;
+	event_assign(&s->read, l->base, fd, EV_READ | EV_PERSIST, on_socket, s);
+	if (event_add(&s->read, NULL) != 0)
+		return 1;
+	s->used = s->reading = true;
+	return 0;
+}
+
+static void on_io(struct lws *wsi, unsigned int flags)
+{
+	struct slot *s = slot_of(wsi);
+	bool start = (flags & LWS_EV_START) != 0;
+
+	if (s == NULL)
+		return;
+	if ((flags & LWS_EV_READ) && s->reading != start) {
+		s->reading = start;
+		if (start)
+			event_add(&s->read, NULL);
+		else
+			event_del(&s->read);
+	}
+	if (!(flags & LWS_EV_WRITE))
+		return;
+	if (!start) {
+		s->wants = false;
+		unwatch_writable(s);
+	} else if (!s->wants) {
+		want_writable(s, wsi);
+	}
+}
+
+static int on_close(struct lws *wsi)
+{
+	struct slot *s = slot_of(wsi);
+
+	if (s == NULL)
+		return 0;
+	event_del(&s->read);
+	unwatch_writable(s);
+	s->owner = NULL;
+	s->used = s->reading = s->wants = s->direct = false;
+	return 0;
+}
+
+static const struct lws_event_loop_ops ops = {
+	.name = "roomcast",
+	.init_pt = on_init,
+	.init_vhost_listen_wsi = on_add,
+	.sock_accept = on_add,
+	.io = on_io,
+	.wsi_logical_close = on_close,
+	.evlib_size_pt = sizeof(struct lws_loop_ref),
+};
+
+static const lws_plugin_evlib_t event_lib = {
+	.hdr = { "roomcast", "lws_evlib_plugin", LWS_BUILD_HASH, LWS_PLUGIN_API_MAGIC },
+	.ops = &ops,
+};
+
+/* --- life --------------------------------------------------------------------------------------------------- */
+
+static struct lws_context *make_context(struct lws_loop *l, uint32_t timeout_s)
+{
+	static const lws_retry_bo_t no_idle_policy; /* lws's own keeps a sorted list: too slow */
+	void *loops[] = { l };
+	struct lws_context_creation_info info = {
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
+			LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES,
+		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
+		.event_lib_custom = &event_lib,
+		.foreign_loops = loops,
+		.retry_and_idle_policy = &no_idle_policy,
+		.pt_serv_buf_size = LWS_READ_SIZE,
+		.max_http_header_data = HEADERS_MOST,
+		.max_http_header_pool = HANDSHAKES_MOST,
+		.timeout_secs = timeout_s,
+	};
+
+	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+	return lws_create_context(&info);
+}
+
+struct lws_loop *lws_loop_open(const struct lws_loop_options *o)
+{
+	struct lws_loop *l = calloc(1, sizeof *l);
+
+	if (l == NULL)
+		return NULL;
+	l->loop = o->loop;
+	l->base = loop_base(o->loop);
+	l->readable = o->readable;
+	l->first = l->last = -1;
+	timer_init(&l->look, l->loop, on_look, l);
+	l->pass_end = event_new(l->base, -1, 0, on_pass_end, l);
+	l->next_pass = event_new(l->base, -1, 0, on_next_pass, l);
+	if (l->pass_end != NULL && l->next_pass != NULL)
+		l->context = make_context(l, o->timeout_s);
+	if (l->context == NULL) {
+		lws_loop_close(l);
+		return NULL;
+	}
+	lws_loop_poke(l);
+	return l;
+}
+
+void lws_loop_close(struct lws_loop *l)
+{
+	if (l == NULL)
+		return;
+	if (l->context != NULL)
+		lws_context_destroy(l->context);
+	timer_stop(&l->look);
+	if (l->pass_end != NULL)
+		event_free(l->pass_end);
+	if (l->next_pass != NULL)
+		event_free(l->next_pass);
+	for (size_t i = 0; i < l->n_blocks; i++)
+		free(l->blocks[i]);
+	free(l->blocks);
+	free(l);
+}
+
+struct lws_context *lws_loop_context(const struct lws_loop *l)
+{
+	return l->context;
+}
+
+void lws_loop_direct(struct lws_loop *l, struct lws *wsi, void *owner)
+{
+	struct slot *s = slot_of(wsi);
+
+	(void)l;
+	assert(s != NULL);
+	s->owner = owner;
+	s->direct = true;
+}
