@@ -1,0 +1,122 @@
+/*
+ * Answers and requests: what verbs do for a client.
+ */
+#include "gateway/core/client.h"
+
+#include "broker-common/log.h"
+#include "gateway/core/quota.h"
+#include "gateway/core/session_core.h"
+
+#include <stdlib.h>
+
+struct member client_member(const struct session *s)
+{
+	return (struct member){
+		.client = session_id(s),
+		.user = { s->user, s->user_n },
+	};
+}
+
+enum session_state session_state(const struct session *s)
+{
+	return s->state;
+}
+
+bool client_hello_due(const struct session *s)
+{
+	return s->hello_due;
+}
+
+void client_hello(struct session *s)
+{
+	s->hello_due = false;
+	session_welcome(s);
+}
+
+struct buf *client_text(struct session *s)
+{
+	buf_reset(&s->hub->text);
+	return &s->hub->text;
+}
+
+void client_error(struct session *s, struct slice id, enum err e, const char *detail)
+{
+	struct buf *b;
+
+	if (s->state >= SESSION_DISCONNECTING)
+		return;
+	s->hub->metrics->errors[e]++;
+	if (e == ERR_INTERNAL)
+		log_write(LOG_ERROR, "client.internal_error", LOG_SLICE("client", session_id(s)),
+		          LOG_END);
+	if (id.p != NULL || s->last_error != e) {
+		b = client_text(s);
+		envelope_error(b, id, e, detail);
+		client_send(s, b);
+		if (id.p == NULL)
+			s->last_error = (uint8_t)e;
+	}
+	if (quota_error(s, e))
+		session_close(s, CLOSE_TOO_MANY_ERRORS);
+}
+
+void client_ack(struct session *s, struct slice id)
+{
+	struct buf *b;
+
+	if (id.p == NULL)
+		return;
+	b = client_text(s);
+	buf_str(b, "{\"type\":\"ack\",\"id\":");
+	buf_slice(b, id);
+	buf_char(b, '}');
+	client_send(s, b);
+}
+
+/* --- requests that are answered later ---------------------------------------------------------- */
+
+void *request_new(struct session *s, size_t size, struct slice id)
+{
+	struct request *r = calloc(1, size + id.n);
+
+	if (r == NULL)
+		return NULL;
+	r->session = s;
+	if (id.p != NULL) {
+		r->id = (struct slice){ (char *)r + size, id.n };
+		memcpy((char *)r + size, id.p, id.n);
+	}
+	s->refs++;
+	list_push(&s->hub->requests, &r->node);
+	return r;
+}
+
+bool request_is_live(const struct request *r)
+{
+	return r->session->state <= SESSION_CONNECTED;
+}
+
+void request_end(struct request *r)
+{
+	struct session *s = r->session;
+
+	list_remove(&r->node);
+	if (r->fini != NULL)
+		r->fini(r);
+	free(r);
+	session_unref(s);
+}
+
+/* --- what is allowed ------------------------------------------------------------------------------ */
+
+/* No keys can be configured yet: everybody may do everything (open mode). */
+bool client_may(const struct session *s, enum grant g, const struct topic *t)
+{
+	(void)s, (void)g, (void)t;
+	return true;
+}
+
+bool client_room_has_presence(const struct session *s, struct slice room)
+{
+	return config_room_policy(s->hub->config, room).presence != PRESENCE_OFF;
+}

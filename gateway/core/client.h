@@ -1,0 +1,111 @@
+/*
+ * What the verbs see of a client: its requests, its answers, its topics.
+ */
+#ifndef ROOMCAST_CLIENT_H
+#define ROOMCAST_CLIENT_H
+
+#include "broker-common/buf.h"
+#include "broker-common/envelope.h"
+#include "broker-common/list.h"
+#include "gateway/core/session.h"
+#include "gateway/tier/tier.h"
+
+struct hub;
+
+/* --- identity ---------------------------------------------------------------------------- */
+
+struct member client_member(const struct session *s); /* client and user; no info */
+enum session_state session_state(const struct session *s);
+bool client_hello_due(const struct session *s);
+
+/* --- answers: all on the control lane ------------------------------------------------------ */
+
+/* One JSON object as a text message. Closes the session (4009) when the lane is full. */
+void client_send(struct session *s, const struct buf *json);
+
+/* `detail` NULL: the error's own sentence. Counts to `max_errors` and closes with 4010 above. An error
+ * without id that repeats the one still waiting is not queued again. */
+void client_error(struct session *s, struct slice id, enum err e, const char *detail);
+
+/* {"type":"ack","id":…} without more; silent when the frame had no id. */
+void client_ack(struct session *s, struct slice id);
+
+/* A buffer for building one frame, empty; valid until the next call of anything in the core. */
+struct buf *client_text(struct session *s);
+
+/* --- requests that are answered later ---------------------------------------------------------- */
+
+/* The head of every such request. It keeps the session (as memory, not alive) until request_end(). */
+struct request {
+	struct list_node node;
+	struct session *session;
+	struct slice id;                 /* a copy, in the same allocation; NULL: none */
+	void (*fini)(struct request *r); /* before it is freed, or NULL */
+};
+
+/* `size` bytes that begin with a struct request, zeroed. request_end() frees them: by the owner, or
+ * when the hub closes and no answer will come any more. */
+void *request_new(struct session *s, size_t size, struct slice id);
+
+/* Whether anybody still waits for the answer. */
+bool request_is_live(const struct request *r);
+void request_end(struct request *r);
+
+/* While a barrier stands, later frames of the client wait (and reading stops when one came). */
+void client_barrier(struct session *s, bool stands);
+
+/* While held, only answers go out: what the client joined a moment ago waits for the ack. */
+void client_hold(struct session *s, bool held);
+
+/* --- topics ---------------------------------------------------------------------------------------- */
+
+struct membership_wish {
+	enum topic_kind kind; /* room, event, user or all */
+	struct slice name;    /* checked */
+	bool presence;        /* be seen and see (where the room's policy allows) */
+	struct slice info;
+};
+
+/* Become a receiver. `done` comes when the tier has confirmed, in the same turn in which messages
+ * begin to come; with the room's list when `presence` was wished. Being one already: the same. */
+enum err membership_enter(struct session *s, const struct membership_wish *w, tier_room_done *done,
+                          void *ctx) must_check;
+
+/* False: it was none. */
+bool membership_leave(struct session *s, enum topic_kind kind, struct slice name);
+
+/* A room's members as the registry has them. */
+enum err membership_list(struct session *s, struct slice room, tier_room_done *done, void *ctx)
+	must_check;
+
+/* --- publishing ----------------------------------------------------------------------------------------- */
+
+/* Hand to the tier: `p` without topic and ts. ERR_OVERLOADED: memory is short. ERR_GONE: a client of
+ * this gateway that is not there. */
+enum err hub_publish(struct hub *h, const struct topic *t, struct parcel *p, struct slice key,
+                     tier_published *done, void *ctx) must_check;
+
+/* Expect confirmations of a message to `topic`: its event id is written to `id` (CLIENT_EVENT_ID_MAX bytes);
+ * `request_id` is what the client called it. The oldest expectation of 64 is forgotten. */
+#define CLIENT_EVENT_ID_MAX 40
+struct slice client_expect_ack(struct session *s, const struct topic *topic,
+                               struct slice request_id, char id[CLIENT_EVENT_ID_MAX]);
+
+/* Tell the publisher that `s` has the message with this event id. Best effort. */
+void client_confirm(struct session *s, struct slice event_id);
+
+/* --- what is allowed ------------------------------------------------------------------------------------- */
+
+enum grant { GRANT_JOIN, GRANT_PUBLISH, GRANT_PRESENCE };
+bool client_may(const struct session *s, enum grant g, const struct topic *t);
+
+/* Whether the room's members may be seen at all (its policy). */
+bool client_room_has_presence(const struct session *s, struct slice room);
+
+/* One frame more, `cost` times: false above the rate. Closes with 4029 when it does not stop. */
+bool client_rate(struct session *s, uint32_t cost);
+
+/* A promised `hello` has come. */
+void client_hello(struct session *s);
+
+#endif

@@ -1,0 +1,96 @@
+/*
+ * A client's first moments: it is attached to its own topics, then welcomed.
+ */
+#include "broker-common/log.h"
+#include "broker-common/version.h"
+#include "gateway/core/client.h"
+#include "gateway/core/session_core.h"
+
+static void send_welcome(struct session *s)
+{
+	const struct config *c = s->hub->config;
+	struct member me = client_member(s);
+	struct buf *b = client_text(s);
+	const char *comma = "";
+
+	buf_str(b, "{\"type\":\"welcome\",\"client\":\"");
+	buf_slice(b, me.client);
+	if (me.user.p != NULL) {
+		buf_str(b, "\",\"user\":\"");
+		buf_slice(b, me.user);
+	}
+	buf_str(b, "\",\"node\":\"");
+	buf_add(b, s->hub->node, NODE_ID_LEN);
+	buf_str(b, "\",\"version\":\"" ROOMCAST_VERSION "\",\"features\":[");
+	for (enum verb v = VERB_NONE + 1; v < VERB_COUNT; v++) {
+		if (verb_flags(v) & VERB_LATER)
+			continue;
+		buf_printf(b, "%s\"%s\"", comma, verb_type(v));
+		comma = ",";
+	}
+	buf_printf(b,
+	           "],\"ping_interval_ms\":%lld,\"client_timeout_ms\":%lld,"
+	           "\"max_message_bytes\":%lld,\"max_rate\":%lld}",
+	           (long long)c->ping_interval_ms, (long long)c->client_timeout_ms,
+	           (long long)c->max_message_bytes, (long long)c->max_rate);
+	client_send(s, b);
+}
+
+static void refuse(struct session *s)
+{
+	session_send_reconnect(s, (uint64_t)s->hub->config->retry_after_ms, "tier");
+	session_close(s, CLOSE_TRY_LATER);
+}
+
+static void on_attached(void *ctx, enum err e, const struct tier_room *room)
+{
+	struct session *s = ctx;
+
+	(void)room;
+	s->attaching--;
+	if (s->state != SESSION_CONNECTING)
+		return;
+	if (e != ERR_OK) {
+		refuse(s);
+		return;
+	}
+	if (s->attaching > 0)
+		return;
+	session_move(s, SESSION_CONNECTED);
+	s->hub->metrics->connections_opened++;
+	send_welcome(s);
+	client_barrier(s, false);
+}
+
+static enum err attach(struct session *s, enum topic_kind kind, struct slice name)
+{
+	struct membership_wish w = { .kind = kind, .name = name };
+	enum err e;
+
+	s->attaching++;
+	e = membership_enter(s, &w, on_attached, s);
+	if (e != ERR_OK)
+		s->attaching--;
+	return e;
+}
+
+void session_welcome(struct session *s)
+{
+	enum err e;
+
+	client_barrier(s, true);
+	e = attach(s, TOPIC_ALL, (struct slice){ "", 0 });
+	if (e == ERR_OK && s->user != NULL)
+		e = attach(s, TOPIC_USER, (struct slice){ s->user, s->user_n });
+	if (e != ERR_OK)
+		refuse(s);
+}
+
+void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason)
+{
+	struct buf *b = client_text(s);
+
+	buf_printf(b, "{\"type\":\"reconnect\",\"after_ms\":%llu,\"reason\":\"%s\"}",
+	           (unsigned long long)after_ms, reason);
+	client_send(s, b);
+}
