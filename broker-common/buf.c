@@ -1,5 +1,7 @@
 #include "broker-common/buf.h"
 
+#include "broker-common/utf8.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -118,31 +120,6 @@ void buf_printf(struct buf *b, const char *format, ...)
 	vsnprintf(b->p + b->n, (size_t)n + 1, format, args);
 	va_end(args);
 	b->n += (size_t)n; /* the terminator stays outside */
-}
-
-static bool is_tail(unsigned char c)
-{
-	return (c & 0xc0) == 0x80;
-}
-
-/* Bytes of the UTF-8 character at the start of `s` (not ASCII), or 0: overlong forms, surrogates,
- * what is above U+10FFFF and what is cut short are not UTF-8 (RFC 3629). */
-static size_t utf8_length(const unsigned char *s, size_t n)
-{
-	if (n >= 2 && s[0] >= 0xc2 && s[0] <= 0xdf && is_tail(s[1]))
-		return 2;
-	if (n >= 3 && s[0] >= 0xe0 && s[0] <= 0xef && is_tail(s[1]) && is_tail(s[2])) {
-		if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f))
-			return 0;
-		return 3;
-	}
-	if (n >= 4 && s[0] >= 0xf0 && s[0] <= 0xf4 && is_tail(s[1]) && is_tail(s[2]) &&
-	    is_tail(s[3])) {
-		if ((s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-			return 0;
-		return 4;
-	}
-	return 0;
 }
 
 static void add_escaped(struct buf *b, unsigned char c)

@@ -44,8 +44,8 @@ enum config_action {
 	CONFIG_HEALTHCHECK
 };
 
-/* Read everything. `environment` is like `environ`. NULL with one sentence in `error`: usage (exit 2),
- * unless `*unreadable` is set: the file could not be read (exit 1). */
+/* Read everything. `environment` is like `environ`. NULL with one sentence in `error`: usage
+ * (exit 2), unless `*unreadable` is set: the file could not be read (exit 1). */
 struct config *config_load(int argc, char *const argv[], char *const environment[],
                            enum config_action *action, struct buf *error, bool *unreadable);
 void config_free(struct config *c);

@@ -1,8 +1,8 @@
 /*
  * A configuration while it is read. Part of config.c.
  *
- * The strongest source is read first and a weaker one never takes a value away from it, but every value
- * of every source is checked. The profile's defaults fill what is left.
+ * The strongest source is read first and a weaker one never takes a value away from it, but every
+ * value of every source is checked. The profile's defaults fill what is left.
  */
 #ifndef ROOMCAST_CONFIG_DRAFT_H
 #define ROOMCAST_CONFIG_DRAFT_H

@@ -160,9 +160,9 @@ static char *empty_line(char *out)
 	return strcpy(out, "\n");
 }
 
-/* What inih asks for its next line. Sections and comments it never sees: it cuts the name of a section
- * at 49 bytes, does not tell of one without values, and splits comments that are longer than a line
- * may be. Nor does it see leading blanks, which would glue a line to the one before. */
+/* What inih asks for its next line. Sections and comments it never sees: it cuts the name of a
+ * section at 49 bytes, does not tell of one without values, and splits comments that are longer
+ * than a line may be. Nor does it see leading blanks, which would glue a line to the one before. */
 static char *next_line(char *out, int room, void *ctx)
 {
 	struct reader *r = ctx;

@@ -51,11 +51,11 @@ static void describe(const struct config_row *r, struct buf *out)
 static const char file_head[] =
 	"# Configuration of roomcast-gateway " ROOMCAST_VERSION ", as --print-config writes it.\n"
 	"# A line `#name = value` shows what the profile says; take the # away to say another.\n"
-	"# Stronger than this file: the environment (ROOMCAST_MAX_RATE=50), then flags (--max-rate=50).\n"
+	"# Stronger than this file: the environment (ROOMCAST_MAX_RATE=50), flags (--max-rate=50).\n"
 	"# Bytes may end in K, M or G (powers of 1024).\n";
 
 static const char rooms_head[] =
-	"\n# Rooms whose names fit a pattern (* is any run of characters) may have a policy of their own.\n"
+	"\n# Rooms whose names fit a pattern (* is any run of characters) may have a policy.\n"
 	"# The first section that fits holds; what it does not say is the gateway's own.\n";
 
 static bool is_preset(const struct config_row *r, const struct config *c)
@@ -129,8 +129,8 @@ static const char help_head[] =
 	"    max_rate = 50            under [gateway]; --print-config writes an example\n"
 	"    ROOMCAST_MAX_RATE=50     stronger than the file\n"
 	"    --max-rate=50            stronger than the environment; --max-rate 50 is the same\n"
-	"Bytes may end in K, M or G, also KB or KiB: powers of 1024. SIGHUP reads file and\n"
-	"environment again, SIGTERM sends the clients away and ends.\n";
+	"Bytes may end in K, M or G, also KB or KiB: powers of 1024. SIGHUP reads the file again,\n"
+	"SIGTERM sends the clients away and ends.\n";
 
 static const char *placeholder(const struct config_row *r)
 {

@@ -1,6 +1,5 @@
 #include "gateway/base/config_rows.h"
 
-#include <stdlib.h>
 #include <strings.h>
 
 #define QUOTE_MAX 80   /* bytes of somebody's text in a sentence */

@@ -1,5 +1,6 @@
 #include "gateway/verbs/dispatch.h"
 
+#include "broker-common/utf8.h"
 #include "gateway/verbs/verb.h"
 
 static enum err (*const verbs[VERB_COUNT])(struct verb_call *v) = {
@@ -14,6 +15,11 @@ void dispatch_input(struct hub *h, struct session *s, char *text, size_t n)
 	char scratch[128];
 	enum err e = envelope_decode(text, n, &frame, scratch, &call.detail);
 
+	/* Valid JSON is valid UTF-8, so only what is wrong has to be looked at twice. */
+	if (e == ERR_BAD_JSON && !utf8_is((struct slice){ text, n })) {
+		session_close(s, CLOSE_NOT_UTF8);
+		return;
+	}
 	/* Decoded first, so that a refusal carries the frame's id. */
 	if (!client_rate(s, 1)) {
 		client_error(s, frame.id, ERR_RATE_LIMITED, NULL);

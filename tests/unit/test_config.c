@@ -132,9 +132,9 @@ static void both_listeners_need_an_address_of_their_own(void **state)
 		"([::1]:80, flag --admin-listen)");
 }
 
-#define NOT_AN_ADDRESS                                                                              \
-	" is not HOST:PORT; HOST is a numeric address (IPv6 in brackets), localhost or * for any, " \
-	"PORT 0 to 65535"
+#define NOT_AN_ADDRESS                                                                             \
+	" is not HOST:PORT; HOST is a numeric address (IPv6 in brackets), localhost or * for "     \
+	"any, PORT 0 to 65535"
 
 static void wrong_addresses_are_refused_where_they_stood(void **state)
 {

@@ -64,16 +64,15 @@ static void wrong_flags_are_named_with_what_may_have_been_meant(void **state)
 	assert_refused(NULL, "--check-config=yes", NULL, "flag --check-config takes no value");
 }
 
+#define TEN "aaaaaaaaaa"
+#define SEVENTY TEN TEN TEN TEN TEN TEN TEN
+
 static void a_flag_longer_than_any_is_refused_and_cut(void **state)
 {
 	(void)state;
-	assert_refused(
-		NULL,
-		"--aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaaaaaaaaaaa",
-		NULL,
-		"flag \"--aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		"aaaaaaaaa\"...: there is no such option; --help names all of them");
+	assert_refused(NULL, "--" SEVENTY TEN TEN, NULL,
+	               "flag \"--" SEVENTY
+	               "aaaaaaaa\"...: there is no such option; --help names all of them");
 }
 
 static void assert_action(const char *flags, enum config_action expected)

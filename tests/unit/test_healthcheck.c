@@ -40,7 +40,7 @@ static void listen_on(struct server *s, int family)
 	s->port = ntohs(family == AF_INET ? v4.sin_port : v6.sin6_port);
 }
 
-/* Read the request up to its end, answer in pieces of `piece` bytes, and close unless it `hangs`. */
+/* Read the request up to its end, answer in pieces of `piece` bytes, close unless it `hangs`. */
 static void serve_one(int listener, const char *answer, size_t piece, bool hangs)
 {
 	static const char first[] = "GET /readyz HTTP/1.1\r\nHost: localhost:";
