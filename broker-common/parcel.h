@@ -24,7 +24,7 @@ struct parcel {
 	enum parcel_kind kind;
 	struct slice topic; /* whole, checked */
 	struct member from; /* publisher; client NULL: a backend. ACKED: who confirms */
-	struct slice id;    /* string; EVENT: receivers shall confirm it. ACKED: what is confirmed */
+	struct slice id; /* string; EVENT: receivers shall confirm it. ACKED: what is confirmed */
 
 	/* EVENT */
 	struct slice event_type; /* checked */

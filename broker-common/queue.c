@@ -130,7 +130,7 @@ static enum err make_room(struct queue *q, const struct queue_limits *l, const s
 			kind++;
 			continue;
 		}
-		victim = lane_evict(q->lane[which], kind, &q->gaps);
+		victim = lane_evict(q->lane[which], kind, GAP_SLOW, &q->gaps);
 		if (victim == NULL)
 			return ERR_INTERNAL;
 		let_go(q, victim, which);
@@ -177,6 +177,22 @@ void queue_gap(struct queue *q, enum lane lane, struct slice topic, enum gap_rea
 		gap_add(g, why, topic, count);
 	else
 		q->untold |= (uint8_t)(1u << why); /* no memory even for this: take_untold() */
+}
+
+uint32_t queue_shed(struct queue *q)
+{
+	struct message *m;
+	uint32_t n = 0;
+	int which;
+
+	while ((which = victim_lane(q, SLOT_LOW)) >= 0) {
+		m = lane_evict(q->lane[which], SLOT_LOW, GAP_OVERLOAD, &q->gaps);
+		if (m == NULL)
+			break; /* no memory to say so: it stays */
+		let_go(q, m, which);
+		n++;
+	}
+	return n;
 }
 
 /* ---- out ---- */

@@ -74,6 +74,10 @@ size_t queue_take(struct queue *q, struct budget *b, char *out, size_t room, uin
 /* Whether queue_take would give something. */
 bool queue_has_output(const struct queue *q);
 
+/* Memory is short: give up the QUEUE_DROP_LOW_FIRST messages of class low, with gaps of reason
+ * GAP_OVERLOAD in their places. Returns how many. */
+uint32_t queue_shed(struct queue *q);
+
 /* Give up everything but the control lane (and what is half sent). Returns how many. */
 uint32_t queue_clear_data(struct queue *q);
 

@@ -251,7 +251,8 @@ static uint64_t find_oldest(struct queue_lane *lane, enum slot_kind kind)
 	return at;
 }
 
-struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, uint32_t *gaps)
+struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, enum gap_reason why,
+                           uint32_t *gaps)
 {
 	struct lane_total *total = &lane->total[kind];
 	struct message *m;
@@ -271,7 +272,7 @@ struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, uint32_
 		return NULL;
 	if (kind == SLOT_NEWEST)
 		lane->newest->n--;
-	gap_add(g, GAP_SLOW, message_topic(m), 1);
+	gap_add(g, why, message_topic(m), 1);
 	total->messages--;
 	total->bytes -= m->len;
 	return m;

@@ -54,7 +54,8 @@ void lane_free(struct queue_lane *lane);
 /* Take the oldest message of that kind (of SLOT_NEWEST: the newest) out: the caller has its
  * reference now, and a gap is in its place. There must be one. NULL: no memory, nothing changed.
  * `*gaps` counts the gaps of all lanes. */
-struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, uint32_t *gaps) must_check;
+struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, enum gap_reason why,
+                           uint32_t *gaps) must_check;
 
 /* The gap at the end of `*lane`, which may be NULL; made where there is none. NULL: no memory. */
 struct gap *lane_end_gap(struct queue_lane **lane, uint32_t *gaps);

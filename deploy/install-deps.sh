@@ -8,6 +8,7 @@
 #                              packages of these two are unpacked into the private prefix .deps/,
 #                              from the mirror that apt already uses, signatures verified by apt
 #
+# With --tests Debian may start its own Redis service; the tests start theirs and do not use it.
 # ROOMCAST_DEPS names another prefix (several checkouts may share one).
 set -eu
 
@@ -63,9 +64,10 @@ case "$ID $VERSION_ID" in
   Install by hand, with headers:
     libwebsockets >= 4.3, hiredis >= 1.2 with SSL, libevent >= 2.1.12, cJSON >= 1.7.15,
     OpenSSL >= 3.0, inih, cmocka >= 1.1.5; cmake >= 3.25, ninja, a C11 compiler
+  and build with: cmake --preset release && cmake --build --preset release
   For the tests also:
-    python3 with pytest, pytest-timeout, websockets and requests; redis-server, valgrind, clang with its
-    run-time library, clang-format 14, node >= 18 with npm, chromium"
+    python3 with pytest, pytest-timeout, websockets and requests; redis-server, valgrind,
+    clang with its run-time library, clang-format 14, node >= 18 with npm, chromium"
 	;;
 esac
 [ $tests = no ] || build="$build $test"

@@ -1,7 +1,9 @@
 #include "gateway/base/lws_loop.h"
 
 #include "broker-common/log.h"
+
 #include "gateway/base/loop.h"
+#include "gateway/base/lws_log.h"
 
 #include <assert.h>
 #include <event2/event.h>
@@ -10,28 +12,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS 256u           /* in a block; descriptors are dense, so blocks are well filled */
+#define LINES 256u           /* in a block; descriptors are dense, so blocks are well filled */
 #define FLUSH_MOST 1024u     /* connections written to before others are read again */
-#define TRIES_MOST 16u       /* optimistic writes in a row for one connection */
-#define READS_MOST 16u       /* reads in a row of one connection */
 #define LWS_READ_SIZE 65536u /* lws's common buffer */
 #define HEADERS_MOST 8192u   /* bytes of a request's headers */
 #define HANDSHAKES_MOST 2048u
 #define LOOK_AGAIN_MS 2000
-#define LWS_LINES_A_SECOND 10u
 
 /* What the loop knows of one descriptor. There are as many as connections: keep it small. */
-struct slot {
+struct line {
 	struct event read;
-	struct event *write; /* only while the socket is full */
+	struct event *write; /* only while the socket is full, or lws waits for it */
 	struct lws_loop *loop;
-	void *owner;
-	int next;        /* on the list of those that want to write: a descriptor, or -1 */
-	uint8_t tries;   /* optimistic writes in a row */
-	bool used : 1;   /* lws has this descriptor */
-	bool direct : 1; /* lws_loop_direct() */
+	void *owner;       /* of lws_loop_take(); NULL: lws's */
+	struct line *next; /* on the list of those that want to write */
+	int fd;
+	bool used : 1; /* lws has this descriptor */
 	bool reading : 1;
-	bool wants : 1;  /* lws asked to be told when it can write */
 	bool listed : 1; /* may outlive a use: descriptors come back at once */
 };
 
@@ -40,16 +37,16 @@ struct lws_loop {
 	struct event_base *base;
 	struct lws_context *context;
 	void (*readable)(void *owner);
-	struct slot **blocks;
+	void (*writable)(void *owner);
+	struct line **blocks;
 	size_t n_blocks;
-	struct event *pass_end;  /* writes, and lws's own timers */
-	struct event *next_pass; /* a timer of 0 ms: others are read in between */
-	struct timer look;       /* for lws's next timer */
-	int first, last;         /* who wants to write: descriptors, or -1 */
-	bool asked;              /* pass_end is on its way */
-	bool behind;             /* pass_end has let the deferred calls go first */
+	struct event *pass_end;    /* writes, and lws's own timers */
+	struct event *next_pass;   /* a timer of 0 ms: others are read in between */
+	struct timer look;         /* for lws's next timer */
+	struct line *first, *last; /* who wants to write */
+	bool asked;                /* pass_end is on its way */
+	bool behind;               /* pass_end has let the deferred calls go first */
 	bool flushing;
-	bool read_on;
 };
 
 /* What lws keeps for us beside its own per-thread data. */
@@ -57,53 +54,24 @@ struct lws_loop_ref {
 	struct lws_loop *loop;
 };
 
-/* --- lws's own log --------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------------ */
 
-/* lws logs whatever strange bytes make it say. Nobody outside shall fill our log. */
-static void on_lws_log(int level, const char *line)
+static struct line *line_find(const struct lws_loop *l, int fd)
 {
-	static uint64_t second;
-	static uint32_t lines, held_back;
-	struct timespec now;
-	size_t n = strlen(line);
-
-	(void)level;
-	if (!log_wants(LOG_DEBUG))
-		return;
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	if ((uint64_t)now.tv_sec != second) {
-		if (held_back > 0)
-			log_write(LOG_DEBUG, "lws.held_back", LOG_NUM("lines", held_back), LOG_END);
-		second = (uint64_t)now.tv_sec;
-		lines = held_back = 0;
-	}
-	if (++lines > LWS_LINES_A_SECOND) {
-		held_back++;
-		return;
-	}
-	while (n > 0 && line[n - 1] == '\n')
-		n--;
-	log_write(LOG_DEBUG, "lws", LOG_SLICE("line", ((struct slice){ line, n })), LOG_END);
-}
-
-/* --- slots ------------------------------------------------------------------------------------------ */
-
-static struct slot *slot_find(const struct lws_loop *l, int fd)
-{
-	size_t block = (size_t)fd / SLOTS;
+	size_t block = (size_t)fd / LINES;
 
 	if (fd < 0 || block >= l->n_blocks || l->blocks[block] == NULL)
 		return NULL;
-	return &l->blocks[block][(size_t)fd % SLOTS];
+	return &l->blocks[block][(size_t)fd % LINES];
 }
 
-static struct slot *slot_make(struct lws_loop *l, int fd)
+static struct line *line_make(struct lws_loop *l, int fd)
 {
-	size_t block = (size_t)fd / SLOTS;
+	size_t block = (size_t)fd / LINES;
 
 	if (block >= l->n_blocks) {
 		size_t n = block + 16;
-		struct slot **blocks = realloc(l->blocks, n * sizeof *blocks);
+		struct line **blocks = realloc(l->blocks, n * sizeof *blocks);
 
 		if (blocks == NULL)
 			return NULL;
@@ -112,14 +80,14 @@ static struct slot *slot_make(struct lws_loop *l, int fd)
 		l->n_blocks = n;
 	}
 	if (l->blocks[block] == NULL)
-		l->blocks[block] = calloc(SLOTS, sizeof *l->blocks[block]);
-	return slot_find(l, fd);
+		l->blocks[block] = calloc(LINES, sizeof *l->blocks[block]);
+	return line_find(l, fd);
 }
 
-static struct slot *slot_of(struct lws *wsi)
+static struct line *line_of(struct lws *wsi)
 {
 	struct lws_loop_ref *ref = lws_evlib_wsi_to_evlib_pt(wsi);
-	struct slot *s = slot_find(ref->loop, lws_get_socket_fd(wsi));
+	struct line *s = line_find(ref->loop, lws_get_socket_fd(wsi));
 
 	return s != NULL && s->used ? s : NULL;
 }
@@ -139,7 +107,7 @@ void lws_loop_poke(struct lws_loop *l)
 	ask_pass_end(l);
 }
 
-/* Let lws work on one descriptor. Afterwards the slot may belong to nobody. */
+/* Let lws work on one descriptor. Afterwards the line may belong to nobody. */
 static void service(struct lws_loop *l, int fd, short events)
 {
 	struct lws_pollfd p = { .fd = fd, .events = events };
@@ -149,51 +117,7 @@ static void service(struct lws_loop *l, int fd, short events)
 	ask_pass_end(l);
 }
 
-static void on_socket(evutil_socket_t fd, short what, void *ctx)
-{
-	struct slot *s = ctx;
-	struct lws_loop *l = s->loop;
-	short events = 0;
-
-	loop_refresh(l->loop);
-	if (what & EV_READ) {
-		events |= LWS_POLLIN;
-		if (s->direct)
-			l->readable(s->owner);
-	}
-	if (what & EV_WRITE)
-		events |= LWS_POLLOUT;
-	for (uint32_t reads = 0; s->used && reads < READS_MOST; reads++) {
-		l->read_on = false;
-		service(l, fd, events);
-		if (!l->read_on || !s->reading)
-			break;
-		events = LWS_POLLIN;
-	}
-}
-
-void lws_loop_read_on(struct lws_loop *l)
-{
-	l->read_on = true;
-}
-
-/* --- writing ------------------------------------------------------------------------------------------ */
-
-/* The socket is full: let epoll say when it is not. False: no memory. */
-static bool watch_writable(struct slot *s, int fd)
-{
-	if (s->write != NULL)
-		return true;
-	s->write = event_new(s->loop->base, fd, EV_WRITE | EV_PERSIST, on_socket, s);
-	if (s->write != NULL && event_add(s->write, NULL) == 0)
-		return true;
-	if (s->write != NULL)
-		event_free(s->write);
-	s->write = NULL;
-	return false;
-}
-
-static void unwatch_writable(struct slot *s)
+static void unwatch_writable(struct line *s)
 {
 	if (s->write == NULL)
 		return;
@@ -201,77 +125,92 @@ static void unwatch_writable(struct slot *s)
 	s->write = NULL;
 }
 
-static void list_writer(struct slot *s, int fd)
+/* Ours: nothing of lws on the way. */
+static void serve_owner(struct line *s, short what)
 {
 	struct lws_loop *l = s->loop;
 
-	if (s->listed)
+	if (what & EV_READ)
+		l->readable(s->owner);
+	if (!(what & EV_WRITE) || s->owner == NULL)
+		return;
+	unwatch_writable(s);
+	l->writable(s->owner);
+}
+
+static void on_socket(evutil_socket_t fd, short what, void *ctx)
+{
+	struct line *s = ctx;
+	struct lws_loop *l = s->loop;
+
+	loop_refresh(l->loop);
+	if (s->owner != NULL)
+		serve_owner(s, what);
+	else
+		service(l, fd,
+		        (short)((what & EV_READ ? LWS_POLLIN : 0) |
+		                (what & EV_WRITE ? LWS_POLLOUT : 0)));
+}
+
+/* --- writing ------------------------------------------------------------------------------------------ */
+
+/* Let epoll say when the socket takes more. False: no memory. */
+static bool watch_writable(struct line *s)
+{
+	if (s->write != NULL)
+		return true;
+	s->write = event_new(s->loop->base, s->fd, EV_WRITE | EV_PERSIST, on_socket, s);
+	if (s->write != NULL && event_add(s->write, NULL) == 0)
+		return true;
+	unwatch_writable(s);
+	return false;
+}
+
+void lws_loop_write(struct line *s)
+{
+	struct lws_loop *l = s->loop;
+
+	if (s->listed || s->write != NULL)
 		return;
 	s->listed = true;
-	s->next = -1;
-	if (l->last >= 0)
-		slot_find(l, l->last)->next = fd;
+	s->next = NULL;
+	if (l->last != NULL)
+		l->last->next = s;
 	else
-		l->first = fd;
-	l->last = fd;
+		l->first = s;
+	l->last = s;
 	if (!l->flushing)
 		ask_pass_end(l);
 }
 
-static void want_writable(struct slot *s, struct lws *wsi)
+/* Without memory for an event it is tried again and again: slow, but it comes to an end. */
+void lws_loop_write_blocked(struct line *s)
 {
-	int fd = lws_get_socket_fd(wsi);
-
-	s->wants = true;
-	/* Without memory for an event, try again and again: slow, but it comes to an end. */
-	if ((s->direct && s->tries < TRIES_MOST && !lws_partial_buffered(wsi)) ||
-	    !watch_writable(s, fd))
-		list_writer(s, fd);
+	if (!watch_writable(s))
+		lws_loop_write(s);
 }
 
-/* One of the list. lws may want more at once: then it is asked again in the next pass, so that no
- * fast reader of much keeps the others waiting. */
-static void write_one(struct lws_loop *l, int fd)
-{
-	struct slot *s = slot_find(l, fd);
-	struct lws *wsi;
-
-	if (!s->used || !s->wants || s->write != NULL)
-		return;
-	s->tries++;
-	service(l, fd, LWS_POLLOUT);
-	if (!s->used || !s->wants) {
-		s->tries = 0;
-		return;
-	}
-	/* lws leaves its wish standing after a pong or a partial write. */
-	wsi = wsi_from_fd(l->context, fd);
-	if (wsi != NULL && !s->listed)
-		want_writable(s, wsi);
-	if (s->write != NULL)
-		s->tries = 0;
-}
-
+/* Who wants more at once is asked again in the next pass, so that no fast reader of much keeps the
+ * others waiting. */
 static void flush(struct lws_loop *l)
 {
 	static const struct timeval now = { 0, 0 };
-	int last = l->last;
+	struct line *last = l->last, *s;
 	uint32_t n = 0;
 
 	l->flushing = true;
-	for (int fd = l->first; fd >= 0 && n < FLUSH_MOST; n++) {
-		struct slot *s = slot_find(l, fd);
-		int next = fd == last ? -1 : s->next;
-
+	while ((s = l->first) != NULL && n++ < FLUSH_MOST) {
 		l->first = s->next;
-		if (l->first < 0)
-			l->last = -1;
+		if (l->first == NULL)
+			l->last = NULL;
 		s->listed = false;
-		write_one(l, fd);
-		fd = next;
+		if (s->owner != NULL && s->write == NULL)
+			l->writable(s->owner);
+		if (s == last)
+			break;
 	}
 	l->flushing = false;
-	if (l->first >= 0)
+	if (l->first != NULL)
 		event_add(l->next_pass, &now);
 }
 
@@ -312,7 +251,7 @@ static void on_pass_end(evutil_socket_t fd, short what, void *ctx)
 	look(l);
 	l->asked = false;
 	/* lws's timers may have made somebody want to write. */
-	if (l->first >= 0 && !event_pending(l->next_pass, EV_TIMEOUT, NULL))
+	if (l->first != NULL && !event_pending(l->next_pass, EV_TIMEOUT, NULL))
 		ask_pass_end(l);
 }
 
@@ -338,20 +277,19 @@ static int on_add(struct lws *wsi)
 	struct lws_loop_ref *ref = lws_evlib_wsi_to_evlib_pt(wsi);
 	struct lws_loop *l = ref->loop;
 	int fd = lws_get_socket_fd(wsi);
-	struct slot *s;
+	struct line *s;
 
 	/* What belongs to no vhost is lws's pipe for waking other threads, and a netlink socket for
 	 * clients' routes: we need neither, and unwatched they cost nothing. */
 	if (lws_get_vhost(wsi) == NULL)
 		return 0;
-	s = slot_make(l, fd);
+	s = line_make(l, fd);
 	if (s == NULL)
 		return 1;
 	assert(!s->used);
 	s->loop = l;
 	s->owner = NULL;
-	s->tries = 0;
-	s->direct = s->wants = false;
+	s->fd = fd;
 	event_assign(&s->read, l->base, fd, EV_READ | EV_PERSIST, on_socket, s);
 	if (event_add(&s->read, NULL) != 0)
 		return 1;
@@ -359,40 +297,45 @@ static int on_add(struct lws *wsi)
 	return 0;
 }
 
+static void set_reading(struct line *s, bool reading)
+{
+	if (s->reading == reading)
+		return;
+	s->reading = reading;
+	if (reading)
+		event_add(&s->read, NULL);
+	else
+		event_del(&s->read);
+}
+
 static void on_io(struct lws *wsi, unsigned int flags)
 {
-	struct slot *s = slot_of(wsi);
+	struct line *s = line_of(wsi);
 	bool start = (flags & LWS_EV_START) != 0;
 
 	if (s == NULL)
 		return;
-	if ((flags & LWS_EV_READ) && s->reading != start) {
-		s->reading = start;
-		if (start)
-			event_add(&s->read, NULL);
-		else
-			event_del(&s->read);
-	}
+	if (flags & LWS_EV_READ)
+		set_reading(s, start);
 	if (!(flags & LWS_EV_WRITE))
 		return;
-	if (!start) {
-		s->wants = false;
+	/* Once it has an owner, lws has nothing to write any more. */
+	if (!start)
 		unwatch_writable(s);
-	} else if (!s->wants) {
-		want_writable(s, wsi);
-	}
+	else if (s->owner == NULL && !watch_writable(s))
+		log_write(LOG_ERROR, "lws.no_memory", LOG_END);
 }
 
 static int on_close(struct lws *wsi)
 {
-	struct slot *s = slot_of(wsi);
+	struct line *s = line_of(wsi);
 
 	if (s == NULL)
 		return 0;
 	event_del(&s->read);
 	unwatch_writable(s);
 	s->owner = NULL;
-	s->used = s->reading = s->wants = s->direct = false;
+	s->used = s->reading = false;
 	return 0;
 }
 
@@ -430,7 +373,7 @@ static struct lws_context *make_context(struct lws_loop *l, uint32_t timeout_s)
 		.timeout_secs = timeout_s,
 	};
 
-	lws_set_log_level(LLL_ERR | LLL_WARN, on_lws_log);
+	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log_line);
 	return lws_create_context(&info);
 }
 
@@ -443,7 +386,7 @@ struct lws_loop *lws_loop_open(const struct lws_loop_options *o)
 	l->loop = o->loop;
 	l->base = loop_base(o->loop);
 	l->readable = o->readable;
-	l->first = l->last = -1;
+	l->writable = o->writable;
 	timer_init(&l->look, l->loop, on_look, l);
 	l->pass_end = event_new(l->base, -1, 0, on_pass_end, l);
 	l->next_pass = event_new(l->base, -1, 0, on_next_pass, l);
@@ -479,12 +422,28 @@ struct lws_context *lws_loop_context(const struct lws_loop *l)
 	return l->context;
 }
 
-void lws_loop_direct(struct lws_loop *l, struct lws *wsi, void *owner)
+struct line *lws_loop_take(struct lws *wsi, void *owner)
 {
-	struct slot *s = slot_of(wsi);
+	struct line *s = line_of(wsi);
 
-	(void)l;
-	assert(s != NULL);
+	assert(s != NULL && owner != NULL);
+	unwatch_writable(s);
 	s->owner = owner;
-	s->direct = true;
+	return s;
+}
+
+int lws_loop_fd(const struct line *s)
+{
+	return s->fd;
+}
+
+void lws_loop_pause(struct line *s, bool paused)
+{
+	if (!s->used || s->reading != paused)
+		return;
+	s->reading = !paused;
+	if (paused)
+		event_del(&s->read);
+	else
+		event_add(&s->read, NULL);
 }

@@ -118,15 +118,6 @@ void delivery_message(void *ctx, const struct parcel *p)
 	}
 }
 
-void delivery_presence(struct channel *c, struct message *m, uint64_t rev)
-{
-	m->lane = c->lane;
-	m->policy = c->policy;
-	for (uint32_t i = 0; i < c->n_members; i++)
-		if (c->members[i].sees && c->members[i].seen_rev < rev)
-			session_push(c->members[i].session, m);
-}
-
 static void gap_one(struct map_node *n, void *ctx)
 {
 	struct session *s = container_of(n, struct session, node);

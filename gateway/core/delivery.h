@@ -11,9 +11,6 @@
 /* The tier's message event; `hub` is a struct hub. */
 void delivery_message(void *hub, const struct parcel *p);
 
-/* A presence notice to those who see the room and have not had `rev` in a list. */
-void delivery_presence(struct channel *c, struct message *m, uint64_t rev);
-
 /* Every client missed something that nobody can name. */
 void delivery_gap_all(struct hub *h, enum gap_reason why);
 

@@ -1,38 +1,37 @@
 #include "gateway/core/presence.h"
 
 #include "gateway/core/channel.h"
-#include "gateway/core/delivery.h"
+#include "gateway/core/session_core.h"
 
 #include <stdlib.h>
 
 #define BATCH_CHANGES 64
 
-/* Who has changed in a batch; the texts are in `names`. */
+/* One change; its texts are in the batch's `text`, one behind the other. */
 struct change {
-	uint32_t client_at, client_n;
-	uint32_t user_at, user_n; /* user_n 0: no user came or went with it */
+	uint32_t at;       /* the client's id, the user's, the member as JSON */
+	uint32_t member_n; /* bytes of the JSON */
+	uint8_t client_n;
+	uint8_t user_n; /* 0: no user came or went with it */
+	bool joined;
 };
 
+/* Changes of one room, with no `rev` between them missing. */
 struct presence_batch {
 	struct list_node node; /* of hub.batches */
 	struct channel *channel;
 	uint64_t due_ms;
-	uint64_t rev, count, users;
-	struct buf joined, left, users_joined, users_left; /* JSON, comma separated */
-	struct buf names;
+	uint64_t rev, count, users; /* after the last change */
+	struct buf text;
 	struct change changes[BATCH_CHANGES];
-	uint32_t n;
+	uint32_t n; /* 0: the room is above `presence_max`, only the counts are told */
 };
 
 static void batch_free(struct presence_batch *b)
 {
 	list_remove(&b->node);
 	b->channel->batch = NULL;
-	buf_fini(&b->joined);
-	buf_fini(&b->left);
-	buf_fini(&b->users_joined);
-	buf_fini(&b->users_left);
-	buf_fini(&b->names);
+	buf_fini(&b->text);
 	free(b);
 }
 
@@ -52,9 +51,19 @@ static struct presence_batch *batch_start(struct channel *c)
 	return b;
 }
 
-static struct slice name_at(const struct presence_batch *b, uint32_t at, uint32_t n)
+static struct slice client_of(const struct presence_batch *b, const struct change *c)
 {
-	return (struct slice){ b->names.p + at, n };
+	return (struct slice){ b->text.p + c->at, c->client_n };
+}
+
+static struct slice user_of(const struct presence_batch *b, const struct change *c)
+{
+	return (struct slice){ b->text.p + c->at + c->client_n, c->user_n };
+}
+
+static struct slice member_of(const struct presence_batch *b, const struct change *c)
+{
+	return (struct slice){ b->text.p + c->at + c->client_n + c->user_n, c->member_n };
 }
 
 /* Whether the batch already holds a change of this client or user. */
@@ -63,38 +72,29 @@ static bool holds(const struct presence_batch *b, const struct parcel *p)
 	for (uint32_t i = 0; i < b->n; i++) {
 		const struct change *c = &b->changes[i];
 
-		if (slice_eq(name_at(b, c->client_at, c->client_n), p->member.client))
+		if (slice_eq(client_of(b, c), p->member.client))
 			return true;
-		if (p->user_edge && c->user_n > 0 &&
-		    slice_eq(name_at(b, c->user_at, c->user_n), p->member.user))
+		if (p->user_edge && c->user_n > 0 && slice_eq(user_of(b, c), p->member.user))
 			return true;
 	}
 	return false;
 }
 
-static void add_item(struct buf *list)
-{
-	if (list->n > 0)
-		buf_char(list, ',');
-}
-
 static void add_change(struct presence_batch *b, const struct parcel *p)
 {
-	struct buf *members = p->joined ? &b->joined : &b->left;
-	struct buf *users = p->joined ? &b->users_joined : &b->users_left;
 	struct change *c = &b->changes[b->n++];
+	size_t member_at;
 
-	*c = (struct change){ (uint32_t)b->names.n, (uint32_t)p->member.client.n, 0, 0 };
-	buf_slice(&b->names, p->member.client);
-	add_item(members);
-	envelope_member(members, &p->member);
-	if (!p->user_edge)
-		return;
-	c->user_at = (uint32_t)b->names.n;
-	c->user_n = (uint32_t)p->member.user.n;
-	buf_slice(&b->names, p->member.user);
-	add_item(users);
-	buf_json(users, p->member.user);
+	*c = (struct change){ .at = (uint32_t)b->text.n,
+		              .client_n = (uint8_t)p->member.client.n,
+		              .user_n = p->user_edge ? (uint8_t)p->member.user.n : 0,
+		              .joined = p->joined };
+	buf_slice(&b->text, p->member.client);
+	if (p->user_edge)
+		buf_slice(&b->text, p->member.user);
+	member_at = b->text.n;
+	envelope_member(&b->text, &p->member);
+	c->member_n = (uint32_t)(b->text.n - member_at);
 }
 
 void presence_change(struct channel *c, const struct parcel *p)
@@ -103,7 +103,7 @@ void presence_change(struct channel *c, const struct parcel *p)
 
 	if (c->n_seeing == 0)
 		return;
-	if (b != NULL && (p->counts_only ? b->n > 0 : b->n == BATCH_CHANGES || holds(b, p))) {
+	if (b != NULL && ((b->n == 0) != p->counts_only || b->n == BATCH_CHANGES || holds(b, p))) {
 		presence_flush(c);
 		b = NULL;
 	}
@@ -120,53 +120,99 @@ void presence_change(struct channel *c, const struct parcel *p)
 		presence_flush(c);
 }
 
-static void add_list(struct buf *out, const char *field, const struct buf *items, bool always)
+/* The last `n` changes that came or went, as members or as users. */
+static void write_list(struct buf *out, const struct presence_batch *b, uint32_t n, bool joined,
+                       bool users)
 {
-	if (items->n == 0 && !always)
-		return;
-	buf_printf(out, ",\"%s\":[", field);
-	buf_slice(out, buf_view(items));
-	buf_char(out, ']');
+	static const char *const fields[2][2] = { { "left", "joined" },
+		                                  { "users_left", "users_joined" } };
+	uint32_t written = 0;
+
+	for (uint32_t i = b->n - n; i < b->n; i++) {
+		const struct change *c = &b->changes[i];
+
+		if (c->joined != joined || (users && c->user_n == 0))
+			continue;
+		if (written++ == 0)
+			buf_printf(out, ",\"%s\":[", fields[users][joined]);
+		else
+			buf_char(out, ',');
+		if (users)
+			buf_json(out, user_of(b, c));
+		else
+			buf_slice(out, member_of(b, c));
+	}
+	if (written > 0)
+		buf_char(out, ']');
+	else if (!users)
+		buf_printf(out, ",\"%s\":[]", fields[users][joined]);
 }
 
-static void write_notice(struct buf *out, const struct presence_batch *b, size_t *topic_at)
+/* A notice of the batch's last `n` changes. NULL: no memory; the jump of `rev` will tell. */
+static struct message *make_notice(const struct presence_batch *b, uint32_t n)
 {
-	struct slice topic = channel_topic(b->channel);
+	struct channel *c = b->channel;
+	struct buf *out = &c->hub->text;
+	struct message *m;
+	size_t topic_at;
 
+	buf_reset(out);
 	buf_str(out, "{\"type\":\"presence\",\"topic\":\"");
-	*topic_at = out->n;
-	buf_slice(out, topic);
+	topic_at = out->n;
+	buf_slice(out, channel_topic(c));
 	buf_str(out, "\",\"room\":\"");
-	buf_slice(out, channel_name(b->channel));
-	buf_printf(out, "\",\"rev\":%llu", (unsigned long long)b->rev);
-	add_list(out, "joined", &b->joined, b->n > 0);
-	add_list(out, "left", &b->left, b->n > 0);
-	add_list(out, "users_joined", &b->users_joined, false);
-	add_list(out, "users_left", &b->users_left, false);
+	buf_slice(out, channel_name(c));
+	buf_str(out, "\",\"rev\":");
+	buf_u64(out, b->rev);
+	if (n > 0) {
+		write_list(out, b, n, true, false);
+		write_list(out, b, n, false, false);
+		write_list(out, b, n, true, true);
+		write_list(out, b, n, false, true);
+	}
 	buf_printf(out, ",\"count\":%llu,\"users\":%llu}", (unsigned long long)b->count,
 	           (unsigned long long)b->users);
+	m = out->failed || b->text.failed ? NULL : message_new(&c->hub->budget, buf_view(out));
+	if (m == NULL)
+		return NULL;
+	message_set_topic(m, topic_at, c->len);
+	m->drop = DROP_HIGH;
+	m->lane = c->lane;
+	m->policy = c->policy;
+	c->hub->metrics->presence_notices++;
+	return m;
+}
+
+/* Who got its list while the batch was gathered has some of the changes: it is told the others. */
+static void tell_rest(const struct presence_batch *b, struct session *s, uint64_t missing)
+{
+	struct message *m = make_notice(b, (uint32_t)missing);
+
+	if (m != NULL)
+		session_push(s, m);
+	message_unref(m);
 }
 
 void presence_flush(struct channel *c)
 {
 	struct presence_batch *b = c->batch;
-	struct hub *h = c->hub;
-	struct message *m = NULL;
-	size_t topic_at = 0;
+	struct message *whole;
 
 	if (b == NULL)
 		return;
-	buf_reset(&h->text);
-	write_notice(&h->text, b, &topic_at);
-	if (!h->text.failed && !b->joined.failed && !b->left.failed && !b->names.failed)
-		m = message_new(&h->budget, buf_view(&h->text));
-	if (m != NULL) {
-		message_set_topic(m, topic_at, c->len);
-		m->drop = DROP_HIGH;
-		h->metrics->presence_notices++;
-		delivery_presence(c, m, b->rev);
-		message_unref(m);
+	whole = make_notice(b, b->n);
+	for (uint32_t i = 0; i < c->n_members; i++) {
+		const struct channel_member *m = &c->members[i];
+		uint64_t missing = b->rev > m->seen_rev ? b->rev - m->seen_rev : 0;
+
+		if (!m->sees || missing == 0)
+			continue;
+		if (b->n > 0 && missing < b->n)
+			tell_rest(b, m->session, missing);
+		else if (whole != NULL)
+			session_push(m->session, whole);
 	}
+	message_unref(whole);
 	batch_free(b);
 }
 

@@ -5,6 +5,7 @@
  * notice is made after `presence_batch_ms`, or sooner when a message of the room comes (so
  * that notices and messages keep their one order), or when a client or user changes twice (so that
  * a notice's `rev` is the one before plus the number of its changes: a receiver can see a hole).
+ * Who got the room's list meanwhile is told only the changes behind it.
  */
 #ifndef ROOMCAST_PRESENCE_H
 #define ROOMCAST_PRESENCE_H

@@ -34,6 +34,14 @@ void quota_configure(struct hub *h)
 	quota_look(h);
 }
 
+static void shed(struct map_node *n, void *ctx)
+{
+	struct session *s = container_of(n, struct session, node);
+	struct hub *h = ctx;
+
+	h->metrics->messages_dropped[DROPPED_OVERLOAD] += queue_shed(&s->queue);
+}
+
 static enum overload measure(const struct hub *h)
 {
 	enum overload o = h->overload;
@@ -56,6 +64,8 @@ void quota_look(struct hub *h)
 	now = measure(h);
 	if (now == h->overload)
 		return;
+	if (h->overload == OVERLOAD_NORMAL)
+		map_each(&h->sessions, shed, h);
 	h->overload = now;
 	h->metrics->overload_state = now;
 	h->metrics->overload_transitions[now]++;

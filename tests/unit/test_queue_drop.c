@@ -61,6 +61,21 @@ static void drop_newest_is_not_taken_when_it_does_not_fit(void **state)
 	assert_takes("<[\"h\"] slow 1> a:1 b:2 n:3 n:4 <[\"n\"] slow 2>");
 }
 
+static void short_memory_takes_the_lowest_class_where_its_policy_allows(void **state)
+{
+	(void)state;
+	limits.messages = 10;
+	push_low_first("lo:1", DROP_LOW);
+	push_low_first("no:2", DROP_NORMAL);
+	push("old:3", QUEUE_DROP_OLDEST);
+	push_low_first("lo:4", DROP_LOW);
+	push_as("keep:5", LANE_NORMAL, QUEUE_DISCONNECT, DROP_LOW, ERR_OK);
+	assert_int_equal(queue_shed(&q), 2);
+	assert_int_equal(queue_shed(&q), 0);
+	assert_int_equal(q.messages, 3);
+	assert_takes("<[\"lo\"] overload 1> no:2 old:3 <[\"lo\"] overload 1> keep:5");
+}
+
 static void victims_go_in_the_order_of_their_policies(void **state)
 {
 	(void)state;
@@ -231,6 +246,7 @@ int main(void)
 		QUEUE_TEST(gaps_next_to_each_other_are_one),
 		QUEUE_TEST(a_gap_between_two_others_joins_them),
 		QUEUE_TEST(drop_newest_is_not_taken_when_it_does_not_fit),
+		QUEUE_TEST(short_memory_takes_the_lowest_class_where_its_policy_allows),
 		QUEUE_TEST(victims_go_in_the_order_of_their_policies),
 		QUEUE_TEST(of_drop_newest_the_newest_goes_first),
 		QUEUE_TEST(within_a_step_the_normal_lane_gives_first),
