@@ -72,9 +72,7 @@ __attribute__((noinline)) static enum err push_control(struct queue *q,
                                                        const struct queue_limits *l,
                                                        struct message *m)
 {
-	if (q->control_messages != 0 &&
-	    (q->control_messages >= l->control_messages ||
-	     q->control_bytes + m->len > l->control_bytes))
+	if (q->control_messages >= l->control_messages || q->control_bytes >= l->control_bytes)
 		return ERR_QUEUE_FULL;
 	return append(q, m);
 }

@@ -3,7 +3,8 @@
  *
  * Lanes are taken in the order control, high, normal; a lane is a FIFO and a topic belongs to one
  * lane, so a topic keeps its order. High and normal share one limit (messages and bytes on the
- * wire); control (answers, errors) has one of its own. An empty queue takes any one message.
+ * wire); control (answers, errors) has one of its own. An empty queue takes any one message; the control lane
+ * does while its bytes are below their limit, so that an answer of any size can be given.
  *
  * When a message does not fit, messages of topics whose policy allows it are given up, and a gap
  * stands where each stood; gaps next to each other are one. In this order, and within each step the

@@ -21,15 +21,16 @@
 
 /* What the loop knows of one descriptor. There are as many as connections: keep it small. */
 struct line {
-	struct event read;
+	struct line *next; /* on the list of those that want to write */
+	void *owner;       /* of lws_loop_take(); NULL: lws's */
+	const void *hot;
 	struct event *write; /* only while the socket is full, or lws waits for it */
 	struct lws_loop *loop;
-	void *owner;       /* of lws_loop_take(); NULL: lws's */
-	struct line *next; /* on the list of those that want to write */
 	int fd;
 	bool used : 1; /* lws has this descriptor */
 	bool reading : 1;
 	bool listed : 1; /* may outlive a use: descriptors come back at once */
+	struct event read;
 };
 
 struct lws_loop {
@@ -190,6 +191,22 @@ void lws_loop_write_blocked(struct line *s)
 		lws_loop_write(s);
 }
 
+/* A write takes some microseconds in the kernel, which is time enough to fetch what the one behind it
+ * will look at: there are too many connections for a cache. */
+static void fetch_ahead(const struct line *s)
+{
+	const struct line *next = s->next;
+	const char *hot;
+
+	if (next == NULL)
+		return;
+	hot = next->hot;
+	__builtin_prefetch(next->owner);
+	__builtin_prefetch(hot);
+	__builtin_prefetch(hot + 64);
+	__builtin_prefetch(next->next);
+}
+
 /* Who wants more at once is asked again in the next pass, so that no fast reader of much keeps the
  * others waiting. */
 static void flush(struct lws_loop *l)
@@ -204,6 +221,7 @@ static void flush(struct lws_loop *l)
 		if (l->first == NULL)
 			l->last = NULL;
 		s->listed = false;
+		fetch_ahead(s);
 		if (s->owner != NULL && s->write == NULL)
 			l->writable(s->owner);
 		if (s == last)
@@ -289,6 +307,7 @@ static int on_add(struct lws *wsi)
 	assert(!s->used);
 	s->loop = l;
 	s->owner = NULL;
+	s->hot = NULL;
 	s->fd = fd;
 	event_assign(&s->read, l->base, fd, EV_READ | EV_PERSIST, on_socket, s);
 	if (event_add(&s->read, NULL) != 0)
@@ -430,6 +449,11 @@ struct line *lws_loop_take(struct lws *wsi, void *owner)
 	unwatch_writable(s);
 	s->owner = owner;
 	return s;
+}
+
+void lws_loop_hot(struct line *s, const void *hot)
+{
+	s->hot = hot;
 }
 
 int lws_loop_fd(const struct line *s)

@@ -44,6 +44,10 @@ void lws_loop_poke(struct lws_loop *l);
 
 /* From now on it is `owner`'s, until lws's callback says that it is closed. */
 struct line *lws_loop_take(struct lws *wsi, void *owner);
+
+/* What writable() touches besides the owner: fetched into the cache in time. */
+void lws_loop_hot(struct line *s, const void *hot);
+
 int lws_loop_fd(const struct line *s);
 
 /* Call writable() when this pass ends (at once cheap, and often called). Not while it is blocked. */

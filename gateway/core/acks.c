@@ -68,7 +68,7 @@ void client_confirm(struct session *s, struct slice event_id)
 	struct parcel p = { .kind = PARCEL_ACKED, .id = event_id, .from = client_member(s) };
 
 	if (dot == NULL || event_id.n >= CLIENT_EVENT_ID_MAX)
-		return;
+		return; /* none of ours */
 	publisher = (struct slice){ event_id.p, (size_t)(dot - event_id.p) };
 	if (!topic_name_ok(publisher))
 		return;
@@ -92,6 +92,9 @@ static void tell(struct session *s, const struct expected *x, const struct membe
 {
 	struct buf *b = client_text(s);
 
+	if (s->queue.control_messages >= s->hub->limits.control_messages / 2 ||
+	    s->queue.control_bytes >= s->hub->limits.control_bytes / 2)
+		return; /* best effort: what others confirm must not close this one */
 	buf_str(b, "{\"type\":\"acked\",\"id\":");
 	buf_add(b, x->text + x->topic_n, x->id_n);
 	buf_str(b, ",\"by\":");

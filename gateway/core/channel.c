@@ -129,7 +129,7 @@ bool channel_add(struct channel *c, struct session *s, bool visible, bool sees, 
 	c->n_seeing += sees;
 	c->refs++;
 	c->hub->metrics->memberships++;
-	s->n_topics += c->kind == TOPIC_ROOM || c->kind == TOPIC_EVENT;
+	s->n_topics += channel_counts(c->kind);
 	return true;
 }
 
@@ -142,7 +142,7 @@ void channel_remove(struct session *s, uint32_t slot)
 
 	c->n_seeing -= c->members[at].sees;
 	c->hub->metrics->memberships--;
-	s->n_topics -= c->kind == TOPIC_ROOM || c->kind == TOPIC_EVENT;
+	s->n_topics -= channel_counts(c->kind);
 	if (last != &c->members[at]) {
 		c->members[at] = *last;
 		last->session->seats[last->slot].at = at;
@@ -156,7 +156,11 @@ void channel_remove(struct session *s, uint32_t slot)
 
 struct seat_ref *channel_seat(const struct channel *c, const struct session *s)
 {
-	for (uint32_t i = 0; i < s->n_seats; i++)
+	/* Whichever list is shorter: a client in many topics is mostly in small ones. */
+	for (uint32_t i = 0; c->n_members < s->n_seats && i < c->n_members; i++)
+		if (c->members[i].session == s)
+			return &s->seats[c->members[i].slot];
+	for (uint32_t i = 0; s->n_seats <= c->n_members && i < s->n_seats; i++)
 		if (s->seats[i].channel == c)
 			return &s->seats[i];
 	return NULL;

@@ -22,6 +22,12 @@ static inline struct slice channel_topic(const struct channel *c)
 	return (struct slice){ c->topic, c->len };
 }
 
+/* Whether `topics_per_client` limits it. */
+static inline bool channel_counts(enum topic_kind kind)
+{
+	return kind == TOPIC_ROOM || kind == TOPIC_EVENT;
+}
+
 /* The name behind the prefix. */
 struct slice channel_name(const struct channel *c);
 

@@ -39,13 +39,24 @@ struct buf *client_text(struct session *s)
 	return &s->hub->text;
 }
 
+bool client_text_failed(const struct session *s)
+{
+	return s->hub->text.failed;
+}
+
+void client_count_error(struct session *s, enum err e)
+{
+	s->hub->metrics->errors[e]++;
+	if (quota_error(s, e))
+		session_close(s, CLOSE_TOO_MANY_ERRORS);
+}
+
 void client_error(struct session *s, struct slice id, enum err e, const char *detail)
 {
 	struct buf *b;
 
 	if (s->state >= SESSION_DISCONNECTING)
 		return;
-	s->hub->metrics->errors[e]++;
 	if (e == ERR_INTERNAL)
 		log_write(LOG_ERROR, "client.internal_error", LOG_SLICE("client", session_id(s)),
 		          LOG_END);
@@ -56,8 +67,7 @@ void client_error(struct session *s, struct slice id, enum err e, const char *de
 		if (id.p == NULL)
 			s->last_error = (uint8_t)e;
 	}
-	if (quota_error(s, e))
-		session_close(s, CLOSE_TOO_MANY_ERRORS);
+	client_count_error(s, e);
 }
 
 void client_ack(struct session *s, struct slice id)

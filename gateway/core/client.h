@@ -27,11 +27,15 @@ void client_send(struct session *s, const struct buf *json);
  * without id that repeats the one still waiting is not queued again. */
 void client_error(struct session *s, struct slice id, enum err e, const char *detail);
 
+/* The part of client_error() that is not telling: for an error that stands inside another answer. */
+void client_count_error(struct session *s, enum err e);
+
 /* {"type":"ack","id":…} without more; silent when the frame had no id. */
 void client_ack(struct session *s, struct slice id);
 
 /* A buffer for building one frame, empty; valid until the next call of anything in the core. */
 struct buf *client_text(struct session *s);
+bool client_text_failed(const struct session *s); /* no memory for what was built in it */
 
 /* --- requests that are answered later ---------------------------------------------------------- */
 

@@ -58,7 +58,24 @@ static void close_late_handshakes(struct hub *h, uint64_t now)
 		if (now - s->opened_ms < limit)
 			return;
 		h->metrics->connections_refused[REFUSED_TIMEOUT]++;
-		session_close(s, s->hello_due ? CLOSE_UNAUTHENTICATED : CLOSE_TRY_LATER);
+		if (s->hello_due)
+			session_close(s, CLOSE_UNAUTHENTICATED);
+		else
+			session_refuse(s, "tier");
+	}
+}
+
+/* Who asks and does not read the answers. */
+static void close_jammed(struct hub *h, uint64_t now)
+{
+	struct list_node *n;
+
+	while ((n = list_first(&h->jammed)) != NULL) {
+		struct session *s = container_of(n, struct session, phase);
+
+		if (silence(s, now) < (uint64_t)h->config->control_timeout_ms)
+			return;
+		session_close(s, CLOSE_TOO_SLOW);
 	}
 }
 
@@ -72,7 +89,8 @@ static void beat(void *ctx)
 
 	quota_look(h);
 	close_late_handshakes(h, now);
-	while ((s = head(&h->beat.pinged)) != NULL && silence(s, now) >= timeout)
+	close_jammed(h, now);
+	while (ping > 0 && (s = head(&h->beat.pinged)) != NULL && silence(s, now) >= timeout)
 		session_close(s, CLOSE_HEARTBEAT);
 	while (ping > 0 && (s = head(&h->beat.fresh)) != NULL && silence(s, now) >= ping) {
 		list_remove(&s->beat);
@@ -88,6 +106,7 @@ void heartbeat_init(struct hub *h)
 	list_init(&h->beat.fresh);
 	list_init(&h->beat.pinged);
 	list_init(&h->greeting);
+	list_init(&h->jammed);
 	timer_init(&h->beat.timer, h->loop, beat, h);
 	rearm(h, loop_now_ms(h->loop));
 }

@@ -1,7 +1,7 @@
 /*
  * The hub: one gateway's heart. It owns the sessions and local topics, and joins them to the tier.
  *
- * Up: verbs call hub_join(), hub_publish() …; down: the tier's events go to delivery.c.
+ * Up: verbs call membership_enter(), hub_publish() …; down: the tier's events go to delivery.c.
  */
 #ifndef ROOMCAST_HUB_H
 #define ROOMCAST_HUB_H
@@ -51,9 +51,9 @@ void hub_measure(struct hub *h);
 void hub_drain(struct hub *h, void (*stop_accepting)(void *ctx), void (*done)(void *ctx),
                void *ctx);
 
-/* The body of POST /v1/publish (written to during the call). `done` gets the error with a
- * detail (or NULL) for a person, or what the tier answered. Not ERR_OK: refused at once, and done
- * does not come; `scratch` (128 bytes) may hold the detail. */
+/* The body of POST /v1/publish (written to during the call). `done` gets the tier's error or answer. Not
+ * ERR_OK: refused at once, and done does not come; `*detail` (or NULL) says why to a person,
+ * `scratch` may hold it. */
 typedef void hub_published(void *ctx, enum err e, const struct tier_accepted *a);
 enum err hub_publish_json(struct hub *h, char *body, size_t n, char scratch[128],
                           const char **detail, hub_published *done, void *ctx) must_check;

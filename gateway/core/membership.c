@@ -15,6 +15,7 @@ struct entry {
 	bool presence; /* wished, and the room allows it */
 	bool again;    /* it has a seat already; now it shall be seen */
 	bool counted;  /* in session.n_entering */
+	bool listed;   /* the client is shown the list */
 	struct slice info;
 	tier_room_done *done;
 	void *ctx;
@@ -82,7 +83,7 @@ static enum err start_enter(struct entry *e)
 		.member = client_member(e->request.session),
 		.visible = e->presence,
 		.again = e->again,
-		.list = e->presence,
+		.list = e->listed,
 		.max_members = (uint64_t)c->max_members,
 		.presence_max = (uint64_t)c->presence_max,
 	};
@@ -154,14 +155,9 @@ static void on_listed(void *ctx, enum err err, const struct tier_room *room)
 	struct seat_ref *seat = channel_seat(e->channel, e->request.session);
 
 	/* What the list holds need not be told again. */
-	if (err == ERR_OK && seat != NULL)
+	if (err == ERR_OK && seat != NULL && e->listed)
 		e->channel->members[seat->at].seen_rev = room->rev;
 	entry_end(e, err, room);
-}
-
-static bool counts_to_limit(enum topic_kind kind)
-{
-	return kind == TOPIC_ROOM || kind == TOPIC_EVENT;
 }
 
 enum err membership_enter(struct session *s, const struct membership_wish *w, tier_room_done *done,
@@ -177,7 +173,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 	if (c == NULL)
 		return ERR_INTERNAL;
 	seat = channel_seat(c, s);
-	if (seat == NULL && counts_to_limit(w->kind) &&
+	if (seat == NULL && channel_counts(w->kind) &&
 	    s->n_topics + s->n_entering >= (uint64_t)h->config->topics_per_client) {
 		err = ERR_TOO_MANY_TOPICS;
 		goto put_channel;
@@ -187,6 +183,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 		goto put_channel;
 	e->presence = w->kind == TOPIC_ROOM && c->presence != PRESENCE_OFF &&
 		(w->presence || c->presence == PRESENCE_ON);
+	e->listed = w->presence;
 	e->again = seat != NULL && e->presence && !c->members[seat->at].visible;
 	if (seat != NULL && !e->again)
 		err = h->tier->ops->room(h->tier, channel_topic(c),
@@ -194,7 +191,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 	else
 		err = entry_start(e);
 	if (err == ERR_OK) {
-		e->counted = seat == NULL && counts_to_limit(w->kind);
+		e->counted = seat == NULL && channel_counts(w->kind);
 		s->n_entering += e->counted;
 		return ERR_OK;
 	}

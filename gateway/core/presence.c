@@ -101,8 +101,10 @@ void presence_change(struct channel *c, const struct parcel *p)
 {
 	struct presence_batch *b = c->batch;
 
-	if (c->n_seeing == 0)
+	if (c->n_seeing == 0) {
+		presence_forget(c);
 		return;
+	}
 	if (b != NULL && ((b->n == 0) != p->counts_only || b->n == BATCH_CHANGES || holds(b, p))) {
 		presence_flush(c);
 		b = NULL;

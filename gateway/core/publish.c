@@ -103,8 +103,11 @@ enum err hub_publish_json(struct hub *h, char *body, size_t n, char scratch[128]
 		.payload = f.payload,
 		.drop = f.priority,
 	};
-	if (f.key.p != NULL)
+	if (f.key.p != NULL) {
 		key = backend_scope(&h->text, &f);
+		if (h->text.failed)
+			return ERR_INTERNAL;
+	}
 	*detail = NULL;
 	return hub_publish(h, &f.topic, &p, key, done, ctx);
 }

@@ -121,7 +121,7 @@ bool client_rate(struct session *s, uint32_t cost)
 	if (s->rate.milli > most)
 		s->rate.milli = most;
 	s->rate.at_ms = now;
-	if (s->rate.milli >= (int64_t)cost * 1000) {
+	if (s->rate.milli >= 1000) { /* a list is paid for afterwards */
 		s->rate.milli -= (int64_t)cost * 1000;
 		return true;
 	}

@@ -117,6 +117,7 @@ static struct session *session_make(struct hub *h, const struct session_options 
 	list_init(&s->stash);
 	list_init(&s->acks);
 	queue_init(&s->queue);
+	s->queue.held = true; /* nothing comes before the welcome */
 	draw_id(s);
 	if (o->user.p != NULL) {
 		s->user = malloc(o->user.n);
@@ -159,8 +160,7 @@ struct session *session_open_refused(struct hub *h, const struct session_options
 
 	if (s == NULL)
 		return NULL;
-	session_send_reconnect(s, (uint64_t)h->config->retry_after_ms, "full");
-	session_close(s, CLOSE_TRY_LATER);
+	session_refuse(s, "full");
 	return s;
 }
 
@@ -171,6 +171,7 @@ static void end_later(struct session *s)
 		return;
 	s->ending = true;
 	s->refs++;
+	list_remove(&s->phase);
 	list_push(&s->hub->ending, &s->phase);
 	loop_defer(s->hub->loop, &s->hub->end);
 }
@@ -211,7 +212,7 @@ void session_close(struct session *s, enum close_why why)
 	client_hold(s, false);
 	/* Who did not read what waited will not read more of it. */
 	if (why == CLOSE_TOO_SLOW || why == CLOSE_HEARTBEAT)
-		queue_clear_data(&s->queue);
+		s->hub->metrics->messages_dropped[DROPPED_SLOW] += queue_clear_data(&s->queue);
 	end_later(s);
 	s->ops->close(s->transport, why);
 }
@@ -227,6 +228,12 @@ void session_gone(struct session *s, int code, struct slice reason)
 	          LOG_TEXT("by", by_us ? "server" : "client"), LOG_END);
 	session_move(s, SESSION_DISCONNECTED);
 	s->transport = NULL;
+	if (list_has(
+		    &s->unstash
+			     .node)) { /* nobody waits for it, and the hub may close before it runs */
+		deferred_cancel(&s->unstash);
+		session_unref(s);
+	}
 	list_remove(&s->beat);
 	map_remove(&s->hub->sessions, &s->node);
 	quota_drop(s);
@@ -235,6 +242,14 @@ void session_gone(struct session *s, int code, struct slice reason)
 }
 
 /* --- input ------------------------------------------------------------------------------------------ */
+
+/* Who asks faster than it reads waits: its next frame is looked at when answers have gone out. (A list may
+ * be larger than all that may wait; the lane takes one such.) */
+static bool answers_fill(const struct session *s)
+{
+	return s->queue.control_bytes >= s->hub->limits.control_bytes / 2 ||
+		s->queue.control_messages >= s->hub->limits.control_messages / 2;
+}
 
 /* Keep a frame for later, and stop reading: the barrier falls within the tier's time-out. */
 static void stash(struct session *s, const char *text, size_t n)
@@ -250,6 +265,8 @@ static void stash(struct session *s, const char *text, size_t n)
 	memcpy(f->text, text, n);
 	budget_take(&s->hub->budget, sizeof *f + n);
 	list_push(&s->stash, &f->node);
+	if (answers_fill(s) && !list_has(&s->phase))
+		list_push(&s->hub->jammed, &s->phase);
 	if (!s->paused) {
 		s->paused = true;
 		s->ops->pause(s->transport, true);
@@ -264,7 +281,7 @@ void session_input(struct session *s, char *text, size_t n)
 		return;
 	h->metrics->frames_received++;
 	h->metrics->bytes_received += n;
-	if (s->barriers > 0 || !list_is_empty(&s->stash))
+	if (s->barriers > 0 || answers_fill(s) || !list_is_empty(&s->stash))
 		stash(s, text, n);
 	else
 		h->dispatch(h, s, text, n);
@@ -277,7 +294,7 @@ static void unstash(void *ctx)
 	struct hub *h = s->hub;
 	struct list_node *n;
 
-	while (s->barriers == 0 && s->state <= SESSION_CONNECTED &&
+	while (s->barriers == 0 && !answers_fill(s) && s->state <= SESSION_CONNECTED &&
 	       (n = list_first(&s->stash)) != NULL) {
 		struct stashed *f = container_of(n, struct stashed, node);
 
@@ -288,9 +305,21 @@ static void unstash(void *ctx)
 	}
 	if (list_is_empty(&s->stash) && s->paused && s->transport != NULL) {
 		s->paused = false;
+		if (!s->ending)
+			list_remove(&s->phase); /* no longer jammed */
 		s->ops->pause(s->transport, false);
 	}
 	session_unref(s);
+}
+
+static void unstash_later(struct session *s)
+{
+	if (s->state > SESSION_CONNECTED || answers_fill(s))
+		return;
+	if (s->barriers > 0 || list_is_empty(&s->stash) || list_has(&s->unstash.node))
+		return;
+	s->refs++;
+	loop_defer(s->hub->loop, &s->unstash);
 }
 
 void client_barrier(struct session *s, bool stands)
@@ -300,10 +329,8 @@ void client_barrier(struct session *s, bool stands)
 		return;
 	}
 	assert(s->barriers > 0);
-	if (--s->barriers > 0 || list_is_empty(&s->stash) || list_has(&s->unstash.node))
-		return;
-	s->refs++;
-	loop_defer(s->hub->loop, &s->unstash);
+	s->barriers--;
+	unstash_later(s);
 }
 
 void session_alive(struct session *s)
@@ -355,6 +382,17 @@ void session_gap(struct session *s, enum lane lane, struct slice topic, enum gap
 	wake(s);
 }
 
+/* Not read from, it cannot show that it lives but by taking what is sent. */
+static void go_on_reading(struct session *s)
+{
+	heartbeat_heard(s);
+	if (list_has(&s->phase) && !s->ending) { /* jammed: its time counts from now on again */
+		list_remove(&s->phase);
+		list_push(&s->hub->jammed, &s->phase);
+	}
+	unstash_later(s);
+}
+
 size_t session_take(struct session *s, char *out, size_t room)
 {
 	struct hub *h = s->hub;
@@ -364,6 +402,8 @@ size_t session_take(struct session *s, char *out, size_t room)
 
 	s->woken = false;
 	s->last_error = ERR_OK;
+	if (s->paused)
+		go_on_reading(s);
 	h->metrics->messages_sent += taken;
 	h->metrics->bytes_sent += n;
 	if (oldest_us != UINT64_MAX) {

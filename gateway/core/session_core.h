@@ -35,6 +35,9 @@ void session_forget_acks(struct session *s);
 /* welcome.c: attach to its own topics, then say so. */
 void session_welcome(struct session *s);
 
+/* Send it away before its welcome: `reconnect`, close 1013. */
+void session_refuse(struct session *s, const char *reason);
+
 /* The frames of `reconnect` before a close that shall not be for ever. */
 void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason);
 

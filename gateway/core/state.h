@@ -39,42 +39,44 @@ struct bucket {
 };
 
 struct session {
-	struct map_node node;   /* of hub.sessions, by id */
-	struct list_node beat;  /* of hub.beat.fresh or .pinged */
-	struct list_node phase; /* of hub.greeting while connecting, of hub.ending while leaving */
+	/* A delivery looks at these only: two cache lines. */
 	struct hub *hub;
-	const struct transport_ops *ops;
 	void *transport; /* NULL: gone */
+	const struct transport_ops *ops;
+	struct queue queue;
+	uint8_t state;      /* enum session_state */
+	uint8_t why;        /* enum close_why, when closing */
+	uint8_t last_error; /* enum err of the error without id that still waits */
+	bool woken;         /* the transport knows that something waits */
+	bool paused;
+	bool hello_due;
+	bool counted; /* in hub.connections and its address */
+	bool ending;  /* its topics are to be left when the loop turns */
+	bool left;    /* its topics have been left */
+	uint8_t user_n;
+	uint16_t n_acks;
+	uint32_t barriers;
+
+	struct bucket rate;
+	uint64_t heard_ms;      /* last byte from the client */
+	struct list_node beat;  /* of hub.beat.fresh or .pinged */
+	struct map_node node;   /* of hub.sessions, by id */
+	struct list_node phase; /* of hub.greeting, .jammed or .ending */
 	struct address *address;
 	char *user; /* NULL: anonymous; not terminated */
 	struct seat_ref *seats;
-	struct list stash; /* frames that wait for a barrier */
-	struct list acks;  /* confirmations expected */
-	struct deferred unstash;
-	struct queue queue;
-	struct bucket rate;
-	uint64_t heard_ms; /* last byte from the client */
-	uint64_t opened_ms;
-	uint32_t refs;
 	uint32_t n_seats, room_seats;
 	uint32_t n_topics;   /* rooms and event types: what `topics_per_client` limits */
 	uint32_t n_entering; /* topics that count, on their way */
 	uint32_t attaching;  /* of its own topics, before the welcome */
-	uint32_t barriers;
+	uint32_t refs;
+	struct list stash; /* frames that wait for a barrier */
+	struct list acks;  /* confirmations expected */
+	struct deferred unstash;
+	uint64_t opened_ms;
 	uint32_t errors, limited; /* in this minute */
 	uint32_t minute;          /* since the loop's beginning */
 	uint32_t next_ack;
-	uint16_t n_acks;
-	uint8_t user_n;
-	uint8_t state;      /* enum session_state */
-	uint8_t why;        /* enum close_why, when closing */
-	uint8_t last_error; /* enum err of the error without id that still waits */
-	bool hello_due;
-	bool counted; /* in hub.connections and its address */
-	bool woken;   /* the transport knows that something waits */
-	bool paused;
-	bool ending; /* its topics are to be left when the loop turns */
-	bool left;   /* its topics have been left */
 	char id[CLIENT_ID_LEN];
 };
 
@@ -142,7 +144,9 @@ struct hub {
 	uint64_t memory_limit;
 	enum overload overload;
 	struct list greeting; /* sessions without welcome, oldest first */
-	struct list ending;   /* sessions whose topics are to be left when the loop turns */
+	struct list
+		jammed; /* sessions that ask and do not read the answers, by the last byte taken */
+	struct list ending; /* sessions whose topics are to be left when the loop turns */
 	struct deferred end;
 	struct list requests; /* under way at the tier, so that hub_close() can free them */
 	struct list ups;      /* the same for publishes */

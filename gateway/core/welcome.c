@@ -36,9 +36,9 @@ static void send_welcome(struct session *s)
 	client_send(s, b);
 }
 
-static void refuse(struct session *s)
+void session_refuse(struct session *s, const char *reason)
 {
-	session_send_reconnect(s, (uint64_t)s->hub->config->retry_after_ms, "tier");
+	session_send_reconnect(s, (uint64_t)s->hub->config->retry_after_ms, reason);
 	session_close(s, CLOSE_TRY_LATER);
 }
 
@@ -51,7 +51,7 @@ static void on_attached(void *ctx, enum err e, const struct tier_room *room)
 	if (s->state != SESSION_CONNECTING)
 		return;
 	if (e != ERR_OK) {
-		refuse(s);
+		session_refuse(s, "tier");
 		return;
 	}
 	if (s->attaching > 0)
@@ -59,6 +59,7 @@ static void on_attached(void *ctx, enum err e, const struct tier_room *room)
 	session_move(s, SESSION_CONNECTED);
 	s->hub->metrics->connections_opened++;
 	send_welcome(s);
+	client_hold(s, false);
 	client_barrier(s, false);
 }
 
@@ -83,7 +84,7 @@ void session_welcome(struct session *s)
 	if (e == ERR_OK && s->user != NULL)
 		e = attach(s, TOPIC_USER, (struct slice){ s->user, s->user_n });
 	if (e != ERR_OK)
-		refuse(s);
+		session_refuse(s, "tier");
 }
 
 void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason)

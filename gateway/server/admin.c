@@ -15,6 +15,7 @@
 #include <string.h>
 #include <strings.h>
 
+#define PUBLISH_PATH "/v1/publish"
 #define IDLE_S 60       /* between two requests of a connection */
 #define BODY_SPARE 4096 /* bytes of a publish's body beside its payload */
 #define SKIP_MOST                                                                                  \
@@ -44,10 +45,21 @@ int admin_answer(struct lws *wsi, const struct http_reply *r)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
+/* lws believes that a body follows these, but not where it ends. */
+static bool has_unknown_body(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0 &&
+		(lws_hdr_total_length(wsi, WSI_TOKEN_POST_URI) > 0 ||
+	         lws_hdr_total_length(wsi, WSI_TOKEN_PUT_URI) > 0 ||
+	         lws_hdr_total_length(wsi, WSI_TOKEN_PATCH_URI) > 0);
+}
+
 bool admin_may_go_on(struct lws *wsi)
 {
 	char text[128];
 
+	if (has_unknown_body(wsi))
+		return false;
 	if (lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_CONNECTION) > 0 &&
 	    handshake_list_has(text, "close"))
 		return false;
@@ -218,23 +230,17 @@ static int start_publish(struct admin *a, struct lws *wsi, int method, int64_t l
 /* --- requests ---------------------------------------------------------------------------------------------- */
 
 /* Bytes of body that follow; -1: nobody can tell, so the connection ends with the answer. */
-static int64_t body_length(struct lws *wsi, int method, const struct http_refusal **wrong)
+static int64_t body_length(struct lws *wsi, const struct http_refusal **wrong)
 {
 	char text[32];
-	bool told = lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) > 0;
 
 	*wrong = NULL;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
 		*wrong = &no_length; /* lws does not read chunks */
 		return -1;
 	}
-	if (!told) {
-		if (method == LWSHUMETH_GET || method == LWSHUMETH_HEAD ||
-		    method == LWSHUMETH_DELETE || method == LWSHUMETH_OPTIONS)
-			return 0;
-		*wrong = &no_length;
-		return -1;
-	}
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH) == 0)
+		return has_unknown_body(wsi) ? -1 : 0;
 	if (!http_header(wsi, WSI_TOKEN_HTTP_CONTENT_LENGTH, text, sizeof text) ||
 	    text[strspn(text, "0123456789")] != '\0' || strlen(text) > 18) {
 		*wrong = &bad_length;
@@ -257,7 +263,7 @@ static int route(struct admin *a, struct lws *wsi, const char *path, int method,
 
 	if (page != NULL)
 		return show(a, wsi, page, method);
-	if (strcmp(path, "/v1/publish") == 0)
+	if (strcmp(path, PUBLISH_PATH) == 0)
 		return start_publish(a, wsi, method, length);
 	return admin_refuse(wsi, &http_not_found);
 }
@@ -266,24 +272,24 @@ static int on_http(struct admin *a, struct lws *wsi, const char *path)
 {
 	const struct http_refusal *wrong;
 	char *uri = NULL;
-	int n = 0, method = lws_http_get_uri_and_method(wsi, &uri, &n);
-	int64_t length = body_length(wsi, method, &wrong);
+	int n = 0, answer, method = lws_http_get_uri_and_method(wsi, &uri, &n);
+	int64_t length = body_length(wsi, &wrong);
 
-	if (!http_is_http1(wsi)) {
-		http_refuse(wsi, &http_bad_request, false);
-		return -1;
-	}
-	if (wrong != NULL && strcmp(path, "/v1/publish") == 0 && method == LWSHUMETH_POST) {
+	if (!http_is_http1(wsi))
+		wrong = &http_bad_request;
+	else if (length < 0 && wrong == NULL && method == LWSHUMETH_POST &&
+	         strcmp(path, PUBLISH_PATH) == 0)
+		wrong = &no_length;
+	if (wrong != NULL) {
 		http_refuse(wsi, wrong, false);
 		return -1;
 	}
-	if (length >= 0 && length <= SKIP_MOST)
-		return route(a, wsi, path, method, length);
-	if (length > SKIP_MOST)
+	if (length > SKIP_MOST) {
 		admin_error(wsi, ERR_TOO_BIG, NULL, false);
-	else
-		route(a, wsi, path, method, 0);
-	return -1; /* behind an unknown body no next request can be found */
+		return -1;
+	}
+	answer = route(a, wsi, path, method, length < 0 ? 0 : length);
+	return length < 0 ? -1 : answer; /* behind an unknown body no next request can be found */
 }
 
 static int on_upgrade(struct lws *wsi, const char *upgrade)

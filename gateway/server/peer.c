@@ -32,26 +32,27 @@ struct rest {
 
 /* One each: keep it small. */
 struct peer {
-	struct lws *wsi;
+	/* A write looks at these only: one cache line. */
 	struct line *line;
-	struct peers *all;
 	struct session *session; /* NULL: not yet */
-	struct reader reader;
-	struct buf *pongs; /* frames that wait, or NULL */
-	struct rest *rest; /* of the last write, or NULL */
-	char *reason;      /* of the peer's close frame */
-	struct list_node closing;
-	uint64_t cut_ms;
-	uint16_t code; /* of the peer's close frame; 0: none came */
-	uint8_t reason_n;
-	uint8_t why;          /* enum close_why: our own close frame's */
-	bool is_closing : 1;  /* by the session's wish */
-	bool peer_closed : 1; /* its close frame has come */
-	bool close_sent : 1;  /* ours has gone; no frame may follow */
-	bool is_dead : 1;     /* lws has been told to drop it */
+	struct rest *rest;       /* of the last write, or NULL */
+	struct buf *pongs;       /* frames that wait, or NULL */
+	bool is_closing : 1;     /* by the session's wish */
+	bool peer_closed : 1;    /* its close frame has come */
+	bool close_sent : 1;     /* ours has gone; no frame may follow */
+	bool is_dead : 1;        /* lws has been told to drop it */
 	bool ping_due : 1;
 	bool pinged : 1;
 	bool refused : 1;
+	uint8_t why; /* enum close_why: our own close frame's */
+	uint8_t reason_n;
+	uint16_t code; /* of the peer's close frame; 0: none came */
+	struct peers *all;
+	struct lws *wsi;
+	char *reason; /* of the peer's close frame */
+	struct reader reader;
+	struct list_node closing;
+	uint64_t cut_ms;
 };
 
 static void on_cut(void *ctx);
@@ -482,6 +483,7 @@ struct peer *peer_open(struct peers *all, struct lws *wsi, const struct peer_opt
 	p->refused = o->refused;
 	p->line = lws_loop_take(wsi, p);
 	p->session = o->refused ? session_open_refused(o->hub, &so) : session_open(o->hub, &so);
+	lws_loop_hot(p->line, p->session);
 	if (p->session == NULL) {
 		list_remove(&p->closing);
 		free(p);

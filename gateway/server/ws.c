@@ -50,13 +50,18 @@ static const struct http_refusal admission_refusals[] = {
 	                     NULL },
 };
 
+/* Whole seconds are all that HTTP knows, and 0 would bring them back at once. */
+static int64_t retry_s(const struct config *c)
+{
+	return c->retry_after_ms <= 1000 ? 1 : (c->retry_after_ms + 999) / 1000;
+}
+
 static void refuse_admission(struct ws *w, struct lws *wsi, enum admission a)
 {
 	struct http_refusal r = admission_refusals[a];
 	char retry[40];
 
-	snprintf(retry, sizeof retry, "Retry-After: %lld\r\n",
-	         (long long)(w->config->retry_after_ms + 999) / 1000);
+	snprintf(retry, sizeof retry, "Retry-After: %lld\r\n", (long long)retry_s(w->config));
 	r.headers = retry;
 	http_refuse(wsi, &r, false);
 }
@@ -167,7 +172,8 @@ static void on_destroy(struct ws *w, struct lws *wsi)
 {
 	uint64_t came = (uintptr_t)lws_get_opaque_user_data(wsi);
 
-	if (came != 0 && loop_now_ms(w->loop) + 1 >= came + (uint64_t)timeout_s(w) * 1000u)
+	/* lws's timer began a little before `came` was read. */
+	if (came != 0 && loop_now_ms(w->loop) + 100 >= came + (uint64_t)timeout_s(w) * 1000u)
 		w->metrics->connections_refused[REFUSED_TIMEOUT]++;
 }
 

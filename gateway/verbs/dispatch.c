@@ -21,7 +21,7 @@ void dispatch_input(struct hub *h, struct session *s, char *text, size_t n)
 		return;
 	}
 	/* Decoded first, so that a refusal carries the frame's id. */
-	if (!client_rate(s, 1)) {
+	if (!client_rate(s, e == ERR_OK && frame.n_names > 1 ? frame.n_names : 1)) {
 		client_error(s, frame.id, ERR_RATE_LIMITED, NULL);
 		return;
 	}

@@ -79,6 +79,8 @@ enum err verb_publish(struct verb_call *v)
 		parcel.exclude = from.client;
 	if (f->key.p != NULL)
 		key = scoped_key(f, &from, client_text(v->session));
+	if (key.n > 0 && client_text_failed(v->session))
+		return ERR_INTERNAL;
 	if (f->want_ack && (e = expect_ack(v, &parcel, id)) != ERR_OK)
 		return e;
 	p = request_new(v->session, sizeof *p, f->id);

@@ -62,6 +62,8 @@ struct slice results_name(const struct results *r, uint32_t item)
 
 static bool named_before(const struct results *r, uint32_t item)
 {
+	if (r->names[item].n > TOPIC_NAME_MAX)
+		return false; /* no name: refused each time, and not worth comparing */
 	for (uint32_t i = 0; i < item; i++)
 		if (slice_eq(r->names[i], r->names[item]))
 			return true;
@@ -109,6 +111,7 @@ static void write_item(struct results *r, uint32_t item, enum err e, const struc
 	if (e != ERR_OK) {
 		buf_str(b, "\"error\":");
 		envelope_error_object(b, e, NULL);
+		client_count_error(r->request.session, e);
 	} else if (room != NULL) {
 		write_room(b, room);
 	}

@@ -12,7 +12,7 @@
 
 struct results;
 
-/* A barrier stands until the answer has gone out. NULL: no memory. */
+/* A barrier stands until the answer is queued. NULL: no memory. */
 struct results *results_new(const struct verb_call *v);
 
 /* The next name that was not named before and is a name; false at the end. Names that are none get their

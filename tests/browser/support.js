@@ -21,8 +21,9 @@ class Gateway {
 
 	async start() {
 		const flags = Object.entries(this.options).map(([name, value]) => `--${name}=${value}`);
+		const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("ROOMCAST_")));
 		const child = this.child = spawn(path.join(build, "roomcast-gateway"), flags, {
-			stdio: ["ignore", "ignore", "pipe"],
+			env, stdio: ["ignore", "ignore", "pipe"],
 		});
 		const begin = this.log.length;
 		child.stderr.setEncoding("utf8");

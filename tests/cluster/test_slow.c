@@ -178,7 +178,33 @@ static void short_memory_sheds_low_and_refuses(void **state)
 	cluster_close(c);
 }
 
-static void answers_are_bounded_too(void **state)
+static void who_asks_and_does_not_read_waits(void **state)
+{
+	const char *const flags[] = { "--control-messages=16", "--max-rate=100000", NULL };
+	struct cluster *c = cluster_open(1, flags);
+	struct client *a = cluster_connect(c, 0, NULL);
+	int pongs = 0;
+
+	(void)state;
+	a->reads = false;
+	for (int i = 0; i < 100 && !a->paused; i++)
+		client_say(a, "{\"type\":\"ping\",\"id\":1}");
+	assert_true(a->paused); /* the socket's buffers are the only ones that fill now */
+	assert_false(a->closing);
+	for (int i = 0; i < 20; i++) /* what had been read already */
+		client_say(a, "{\"type\":\"ping\",\"id\":1}");
+	a->reads = true;
+	a->woken = true;
+	for (int i = 0; i < 10; i++)
+		cluster_turn(c, 0);
+	while (client_next(a) != NULL)
+		pongs++;
+	assert_int_equal(pongs, 8 + 1 + 20);
+	assert_false(a->paused);
+	cluster_close(c);
+}
+
+static void who_never_reads_the_answers_is_closed(void **state)
 {
 	const char *const flags[] = { "--control-messages=16", "--max-rate=100000", NULL };
 	struct cluster *c = cluster_open(1, flags);
@@ -186,11 +212,38 @@ static void answers_are_bounded_too(void **state)
 
 	(void)state;
 	a->reads = false;
-	for (int i = 0; i < 17 && !a->closing; i++)
+	for (int i = 0; i < 20; i++)
 		client_say(a, "{\"type\":\"ping\",\"id\":1}");
-	assert_true(a->closing);
+	cluster_turn(c, 4900);
+	assert_non_null(a->session);
+	cluster_turn(c, 1200);
+	assert_null(a->session);
 	assert_int_equal(a->why, CLOSE_TOO_SLOW);
+	cluster_close(c);
+}
+
+/* A list is larger than all the answers that may wait, and the next answer comes behind it. */
+static void a_large_list_closes_nobody(void **state)
+{
+	const char *const flags[] = { "--control-bytes=4096", "--max-rate=100000", NULL };
+	struct cluster *c = cluster_open(1, flags);
+	struct client *a = cluster_connect(c, 0, NULL);
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		struct client *m = cluster_connect(c, 0, NULL);
+
+		client_say(
+			m,
+			"{\"type\":\"join\",\"room\":\"x\",\"presence\":true,\"info\":\"0123456789012345\"}");
+		cluster_turn(c, 0);
+	}
+	client_say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"x\",\"presence\":true}");
+	client_say(a, "{\"type\":\"ping\",\"id\":2}");
 	cluster_turn(c, 0);
+	cluster_turn(c, 0);
+	client_expect(a, "{\"type\":\"ack\",\"id\":1,\"members\":[");
+	client_expect(a, "{\"type\":\"pong\",\"id\":2}");
 	cluster_close(c);
 }
 
@@ -202,7 +255,9 @@ int main(void)
 		cmocka_unit_test(drop_newest_keeps_the_beginning),
 		cmocka_unit_test(drop_low_first_keeps_what_matters_more),
 		cmocka_unit_test(short_memory_sheds_low_and_refuses),
-		cmocka_unit_test(answers_are_bounded_too),
+		cmocka_unit_test(who_asks_and_does_not_read_waits),
+		cmocka_unit_test(who_never_reads_the_answers_is_closed),
+		cmocka_unit_test(a_large_list_closes_nobody),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,10 +104,11 @@ async def test_control_characters_cannot_forge_a_line(start):
         await ann.send("ack", ids=[forged])
         await ann.send_text(json.dumps({"type": "nope", "id": forged[:40]}))
         await ann.next("error", where=lambda f: f.get("id") == forged[:40])
-    async with await Peer.open(gateway) as peer:
-        await peer.next("welcome")
-        await peer.send(frame(CLOSE, close_payload(4000, forged.encode())))
-        await peer.closed()
+    for reason in (forged, "a\nb c", "a\rb", "\x1b[2J", "a b", "\x7f", ""):
+        async with await Peer.open(gateway) as peer:
+            await peer.next("welcome")
+            await peer.send(frame(CLOSE, close_payload(4000, reason.encode())))
+            await peer.closed()
     for path in ("/v1/ws?user=a%0Aevent=forged", "/%0Aevent=forged", "/\x0bevent=forged"):
         async with await Peer.connect(gateway.listen) as peer:
             await peer.send(

@@ -22,14 +22,16 @@ async def test_above_the_burst_requests_are_refused_with_their_id(start):
         assert (await gateway.metrics())("rate_limited_total") == len(refused)
 
 
-async def test_confirmations_cost_one_for_each_id(start):
+async def test_a_list_costs_one_for_each_name(start):
+    """It may overdraw the account once; who comes next pays."""
     gateway = start(max_rate=10, rate_burst=100)
-    async with connect(gateway) as ann:
-        await ann.send("ack", id=1, ids=[f"x{n}" for n in range(80)])
-        await ann.send("ack", id=2, ids=[f"x{n}" for n in range(80)])
-        answer = await ann.next("error")
-        assert_error(answer, "rate_limited")
-        assert answer["id"] == 2
+    for verb, field in (("ack", "ids"), ("join", "rooms"), ("unsubscribe", "events")):
+        async with connect(gateway) as ann:
+            for n in range(3):
+                await ann.send(verb, id=n, **{field: [f"x{n}" for n in range(80)]})
+            answer = await ann.next("error")
+            assert_error(answer, "rate_limited")
+            assert answer["id"] == 2
 
 
 async def test_what_was_refused_was_not_sent(start):

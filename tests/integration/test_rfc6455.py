@@ -103,9 +103,7 @@ async def test_a_length_longer_than_need_be_is_refused(gateway, length_bytes, op
 async def test_a_length_of_63_bits_costs_nothing(gateway):
     before = gateway.rss_kib()
     for length in (b"\x7f" + b"\xff" * 7, b"\xff" * 8, b"\0\0\0\x7f" + b"\xff" * 4):
-        await assert_closes(
-            gateway, {1002, 1009}, b"\x81\xff" + length + b"\0\0\0\0" + b"x" * 100
-        )
+        await assert_closes(gateway, {1002, 1009}, b"\x81\xff" + length + b"\0\0\0\0" + b"x" * 100)
     assert gateway.rss_kib() - before < 16 << 10
 
 
@@ -207,7 +205,8 @@ async def test_control_frames_may_hold_any_bytes_also_between_text(gateway, opco
 
 
 @pytest.mark.parametrize(
-    "code", [1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999]
+    "code",
+    [1000, 1001, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3999, 4000, 4999],
 )
 async def test_a_close_is_answered_with_its_own_code(start, code):
     gateway = start(log_level="debug")

@@ -244,7 +244,8 @@ async def test_unsubscribe_ends_it(gateway):
 
 
 @pytest.mark.parametrize("verb", ["subscribe", "unsubscribe"])
-async def test_bad_event_types_are_refused(gateway, verb):
+async def test_bad_event_types_are_refused(start, verb):
+    gateway = start(max_rate=10000)
     async with connect(gateway) as ann:
         await ann.refused("missing_field", verb)
         for bad in ("a", [1], {}, None, [f"e{n}" for n in range(257)]):

@@ -88,9 +88,7 @@ static bool fits(const struct message *m)
 
 	if (m->lane == LANE_CONTROL) {
 		sum(LANE_CONTROL, LANE_CONTROL, &messages, &bytes);
-		return messages == 0 ||
-			(messages + 1 <= limits.control_messages &&
-		         bytes + m->len <= limits.control_bytes);
+		return messages < limits.control_messages && bytes < limits.control_bytes;
 	}
 	sum(LANE_HIGH, LANE_NORMAL, &messages, &bytes);
 	return messages == 0 || (messages + 1 <= limits.messages && bytes + m->len <= limits.bytes);

@@ -99,6 +99,8 @@ static void answer_room(struct op *op, struct slice topic, uint64_t limit)
 	struct member *list;
 	enum err e = registry_read(op->from->x, topic, limit, &room, &list);
 
+	if (e != ERR_OK && op->kind == OP_ENTER && !op->entry.again)
+		registry_leave(op->from, topic, op->entry.member.client);
 	op->call.room(op->ctx, e, &room);
 	free(list);
 }
@@ -228,25 +230,18 @@ static void run_op(struct exchange *x, struct op *op)
 	}
 }
 
-/* What callbacks ask for meanwhile waits for the next turn, so that sockets are looked at
- * in between. */
+/* What callbacks ask for meanwhile comes behind what was asked before. */
 static void run_ops(void *ctx)
 {
 	struct exchange *x = ctx;
-	struct list_node *last = x->ops.head.prev, *n;
+	struct list_node *n;
 
-	do {
-		struct op *op;
+	while ((n = list_shift(&x->ops)) != NULL) {
+		struct op *op = container_of(n, struct op, node);
 
-		n = list_shift(&x->ops);
-		if (n == NULL)
-			return;
-		op = container_of(n, struct op, node);
 		run_op(x, op);
 		free(op);
-	} while (n != last);
-	if (!list_is_empty(&x->ops))
-		loop_defer(x->loop, &x->run);
+	}
 }
 
 struct exchange *exchange_new(struct loop *loop, uint64_t max_keys, uint64_t key_ms)

@@ -137,7 +137,7 @@ class Client:
         return await self.next("event", timeout)
 
     async def silent(self, kind=None, duration=0.3):
-        """Nothing (of that type) comes. Better, where it can be: wait for a mark in the same topic."""
+        """Nothing (of that type) comes. Where it can be, wait for a mark in the same topic."""
         waiting = [f for f in self.inbox if kind is None or f["type"] == kind]
         assert not waiting, waiting
         end = time.monotonic() + duration
