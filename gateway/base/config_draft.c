@@ -188,5 +188,8 @@ bool draft_check(struct config_draft *d)
 	if (c->ping_interval_ms != 0 && c->client_timeout_ms <= c->ping_interval_ms)
 		return refuse_pair(d, CONFIG_ROW_client_timeout_ms, "longer than",
 		                   CONFIG_ROW_ping_interval_ms);
+	if ((*c->tls_cert == '\0') != (*c->tls_key == '\0'))
+		return refuse_pair(d, CONFIG_ROW_tls_cert, "given together with",
+		                   CONFIG_ROW_tls_key);
 	return check_addresses(d);
 }

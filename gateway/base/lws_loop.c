@@ -375,13 +375,14 @@ static const lws_plugin_evlib_t event_lib = {
 
 /* --- life --------------------------------------------------------------------------------------------------- */
 
-static struct lws_context *make_context(struct lws_loop *l, uint32_t timeout_s)
+static struct lws_context *make_context(struct lws_loop *l, const struct lws_loop_options *o)
 {
 	static const lws_retry_bo_t no_idle_policy; /* lws's own keeps a sorted list: too slow */
 	void *loops[] = { l };
 	struct lws_context_creation_info info = {
-		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_VALIDATE_UTF8 |
-			LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES,
+		.options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS |
+			LWS_SERVER_OPTION_NO_LWS_SYSTEM_STATES |
+			(o->tls ? LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT : 0),
 		.port = CONTEXT_PORT_NO_LISTEN_SERVER,
 		.event_lib_custom = &event_lib,
 		.foreign_loops = loops,
@@ -389,7 +390,7 @@ static struct lws_context *make_context(struct lws_loop *l, uint32_t timeout_s)
 		.pt_serv_buf_size = LWS_READ_SIZE,
 		.max_http_header_data = HEADERS_MOST,
 		.max_http_header_pool = HANDSHAKES_MOST,
-		.timeout_secs = timeout_s,
+		.timeout_secs = o->timeout_s,
 	};
 
 	lws_set_log_level(LLL_ERR | LLL_WARN, lws_log_line);
@@ -410,7 +411,7 @@ struct lws_loop *lws_loop_open(const struct lws_loop_options *o)
 	l->pass_end = event_new(l->base, -1, 0, on_pass_end, l);
 	l->next_pass = event_new(l->base, -1, 0, on_next_pass, l);
 	if (l->pass_end != NULL && l->next_pass != NULL)
-		l->context = make_context(l, o->timeout_s);
+		l->context = make_context(l, o);
 	if (l->context == NULL) {
 		lws_loop_close(l);
 		return NULL;

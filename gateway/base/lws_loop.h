@@ -21,6 +21,7 @@ struct lws_loop;
 
 struct lws_loop_options {
 	struct loop *loop;
+	bool tls;           /* some vhost will use it */
 	uint32_t timeout_s; /* for a handshake, and between two pieces of a request's body */
 
 	/* Something can be read (bytes or the end) from a connection that was taken: read it. */

@@ -4,13 +4,12 @@
 #include "gateway/base/lws_loop.h"
 #include "gateway/base/metrics.h"
 #include "gateway/core/session.h"
+#include "gateway/server/socket.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define CLOSE_MS 1000u   /* for the last frames, and then for the peer's answer */
 #define WRITES_MOST 4u   /* in one go, each what one fragment of a large message needs */
@@ -34,6 +33,7 @@ struct rest {
 struct peer {
 	/* A write looks at these only: one cache line. */
 	struct line *line;
+	struct ssl_st *tls;      /* NULL: plain */
 	struct session *session; /* NULL: not yet */
 	struct rest *rest;       /* of the last write, or NULL */
 	struct buf *pongs;       /* frames that wait, or NULL */
@@ -44,6 +44,7 @@ struct peer {
 	bool ping_due : 1;
 	bool pinged : 1;
 	bool refused : 1;
+	int fd;
 	uint8_t why; /* enum close_why: our own close frame's */
 	uint8_t reason_n;
 	uint16_t code; /* of the peer's close frame; 0: none came */
@@ -107,26 +108,27 @@ static void drop_rest(struct peer *p)
 /* Nothing may be left of the write before. False: the connection is broken. */
 static bool send_bytes(struct peer *p, const unsigned char *bytes, size_t n)
 {
-	ssize_t sent = send(lws_loop_fd(p->line), bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t took = socket_write(p->fd, p->tls, bytes, n);
 
-	if (sent == (ssize_t)n)
+	if (took == (ssize_t)n)
 		return true;
-	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+	if (took == SOCKET_BROKEN)
 		return false;
-	return keep_rest(p, bytes + (sent > 0 ? sent : 0), n - (size_t)(sent > 0 ? sent : 0));
+	if (took < 0)
+		took = 0;
+	return keep_rest(p, bytes + took, n - (size_t)took);
 }
 
 /* False: the connection is broken. */
 static bool send_rest(struct peer *p)
 {
 	struct rest *r = p->rest;
-	ssize_t sent = send(lws_loop_fd(p->line), r->bytes + r->at, r->n - r->at,
-	                    MSG_DONTWAIT | MSG_NOSIGNAL);
+	ssize_t took = socket_write(p->fd, p->tls, r->bytes + r->at, r->n - r->at);
 
-	if (sent < 0 && errno != EAGAIN && errno != EINTR)
+	if (took == SOCKET_BROKEN)
 		return false;
-	if (sent > 0)
-		r->at += (size_t)sent;
+	if (took > 0)
+		r->at += (size_t)took;
 	if (r->at == r->n)
 		drop_rest(p);
 	else
@@ -430,9 +432,9 @@ void peer_readable(void *peer)
 	char *start;
 	ssize_t n;
 
-	for (uint32_t i = 0; i < READS_MOST && !p->is_dead; i++) {
-		n = recv(lws_loop_fd(p->line), buffer + READER_TAIL_MAX, READ_SIZE, MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+	for (uint32_t i = 0; (i < READS_MOST || socket_holds_more(p->tls)) && !p->is_dead; i++) {
+		n = socket_read(p->fd, p->tls, buffer + READER_TAIL_MAX, READ_SIZE);
+		if (n == SOCKET_AGAIN)
 			return;
 		if (n <= 0) {
 			drop(p); /* no close frame: 1006 */
@@ -440,10 +442,9 @@ void peer_readable(void *peer)
 		}
 		session_alive(p->session);
 		start = buffer + READER_TAIL_MAX - p->reader.tail_n;
-		n += (ssize_t)reader_tail(&p->reader, start);
-		reader_feed(&p->reader, &o, start, (size_t)n);
-		if (n < READ_SIZE)
-			return;
+		reader_feed(&p->reader, &o, start, reader_tail(&p->reader, start) + (size_t)n);
+		if (n < READ_SIZE && p->tls == NULL)
+			return; /* that was all */
 	}
 }
 
@@ -482,6 +483,9 @@ struct peer *peer_open(struct peers *all, struct lws *wsi, const struct peer_opt
 	p->all = all;
 	p->refused = o->refused;
 	p->line = lws_loop_take(wsi, p);
+	p->fd = lws_loop_fd(p->line);
+	p->tls = lws_get_ssl(wsi);
+	socket_take_tls(p->tls);
 	p->session = o->refused ? session_open_refused(o->hub, &so) : session_open(o->hub, &so);
 	lws_loop_hot(p->line, p->session);
 	if (p->session == NULL) {

@@ -6,6 +6,7 @@
 #include "gateway/server/admin.h"
 #include "gateway/server/listener.h"
 #include "gateway/server/peer.h"
+#include "gateway/server/tls.h"
 #include "gateway/server/ws.h"
 
 #include <stdlib.h>
@@ -80,6 +81,11 @@ struct server *server_open(const struct server_options *o, struct buf *error)
 
 	if (s == NULL) {
 		buf_str(error, "out of memory");
+		return NULL;
+	}
+	lo.tls = *o->config->tls_cert != '\0';
+	if (lo.tls && !tls_check(o->config->tls_cert, o->config->tls_key, error)) {
+		free(s);
 		return NULL;
 	}
 	lo.timeout_s = (uint32_t)(o->config->handshake_timeout_ms + 999) / 1000u;

@@ -230,6 +230,12 @@ struct ws *ws_open(const struct ws_options *o)
 
 	if (w == NULL)
 		return NULL;
+	if (*o->config->tls_cert != '\0') {
+		info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+		info.ssl_cert_filepath = o->config->tls_cert;
+		info.ssl_private_key_filepath = o->config->tls_key;
+		info.ssl_options_set = SSL_OP_NO_TLSv1 | SSL_OP_NO_TLSv1_1;
+	}
 	w->config = o->config;
 	w->metrics = o->metrics;
 	w->loop = o->loop;

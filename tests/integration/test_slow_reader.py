@@ -228,6 +228,22 @@ async def test_who_asks_and_never_reads_the_answers_is_4009(start):
         asking.cancel()
 
 
+async def test_who_asks_faster_than_it_reads_waits_and_gets_every_answer(start):
+    gateway = start(control_messages=20, **TIGHT)
+    async with await slow_member(gateway, "r") as slow:
+        count = 5000
+
+        async def ask():
+            for n in range(count):
+                await slow.send(text(type="ping", id=n))
+
+        asking = asyncio.create_task(ask())
+        await asyncio.sleep(0.5)
+        for n in range(count):
+            assert (await slow.next("pong"))["id"] == n
+        await asking
+
+
 # ---- one big message ----
 
 
