@@ -5,7 +5,7 @@
 #   tests/run.sh --sanitize   C and integration tests, with everything built under ASan and UBSan
 #   tests/run.sh --long       also what takes long: soak tests, minutes of fuzzing for each target
 #   tests/run.sh --only PART  one part (may be repeated):
-#                             lint unit cluster contract integration fuzz browser
+#                             lint unit cluster contract integration perf fuzz browser
 #
 # What a part printed is in build/test-logs/PART.log. Exit 0: nothing failed.
 set -um
@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
 	--long) long=1 ;;
 	--only)
 		case ${2-} in
-		lint | unit | cluster | contract | integration | fuzz | browser) only="$only $2" ;;
+		lint | unit | cluster | contract | integration | perf | fuzz | browser) only="$only $2" ;;
 		*) bad_usage "--only needs a part" ;;
 		esac
 		shift
@@ -40,7 +40,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-parts="lint unit cluster contract integration fuzz browser"
+parts="lint unit cluster contract integration perf fuzz browser"
 [ $preset = release ] || parts="unit cluster contract integration"
 parts=${only:-$parts}
 jobs=$(nproc)
@@ -133,7 +133,8 @@ build_preset() {
 	fi
 }
 
-if wanted unit || wanted cluster || wanted contract || wanted integration || wanted browser; then
+if wanted unit || wanted cluster || wanted contract || wanted integration || wanted perf ||
+	wanted browser; then
 	build_preset $preset || finish
 fi
 
@@ -186,9 +187,11 @@ part_ctest() {
 	[ $code = 0 ] || [ "$f" != 0 ] || f=1
 }
 
-part_integration() {
-	limited $((long ? 7200 : 900)) "$log" /usr/bin/python3 -s -m pytest tests/integration -q -ra \
-		-p no:cacheprovider --timeout=$((long ? 1800 : 120)) --durations=5
+# pytests DIRECTORY SECONDS ARGUMENT...
+pytests() {
+	local directory=$1 seconds=$2
+	shift 2
+	limited "$seconds" "$log" /usr/bin/python3 -s -m pytest "$directory" -q -p no:cacheprovider "$@"
 	local code=$? n what
 	while read -r n what; do
 		case $what in
@@ -199,6 +202,16 @@ part_integration() {
 	done < <(grep -aE '^(=+ )?[0-9]+ (passed|failed|skipped|errors?|xfailed|xpassed|warnings?|deselected).* in [0-9]' "$log" |
 		tail -n 1 | grep -oE '[0-9]+ [a-z]+')
 	[ $code = 0 ] || [ $f != 0 ] || f=1
+}
+
+part_integration() {
+	pytests tests/integration $((long ? 7200 : 900)) -ra --timeout=$((long ? 1800 : 120)) --durations=5
+}
+
+# -rA: the log keeps the counts of every run
+part_perf() {
+	pytests tests/perf 300 -rA --timeout=120
+	grep -ao 'better: .*' "$log" | sort -u
 }
 
 # A target that runs clean is one test. New inputs stay in build/; findings in build/test-logs/.

@@ -23,19 +23,12 @@
 /* RFC 6455 section 5.2: FIN and the opcode. */
 enum { FRAME_CLOSE = 0x88, FRAME_PING = 0x89, FRAME_PONG = 0x8a };
 
-/* What the socket did not take: at most one write of one fragment. */
-struct rest {
-	size_t at, n; /* bytes gone, bytes in all */
-	char bytes[];
-};
-
 /* One each: keep it small. */
 struct peer {
 	/* A write looks at these only: one cache line. */
 	struct line *line;
-	struct ssl_st *tls;      /* NULL: plain */
+	struct socket socket;
 	struct session *session; /* NULL: not yet */
-	struct rest *rest;       /* of the last write, or NULL */
 	struct buf *pongs;       /* frames that wait, or NULL */
 	bool is_closing : 1;     /* by the session's wish */
 	bool peer_closed : 1;    /* its close frame has come */
@@ -44,7 +37,6 @@ struct peer {
 	bool ping_due : 1;
 	bool pinged : 1;
 	bool refused : 1;
-	int fd;
 	uint8_t why; /* enum close_why: our own close frame's */
 	uint8_t reason_n;
 	uint16_t code; /* of the peer's close frame; 0: none came */
@@ -79,61 +71,6 @@ static void ask_writable(struct peer *p)
 {
 	if (!p->is_dead)
 		lws_loop_write(p->line);
-}
-
-/* --- the socket -------------------------------------------------------------------------------------- */
-
-static bool keep_rest(struct peer *p, const unsigned char *bytes, size_t n)
-{
-	p->rest = malloc(sizeof *p->rest + n);
-	if (p->rest == NULL)
-		return false;
-	p->rest->at = 0;
-	p->rest->n = n;
-	memcpy(p->rest->bytes, bytes, n);
-	budget_take(session_budget(p->session), n);
-	lws_loop_write_blocked(p->line);
-	return true;
-}
-
-static void drop_rest(struct peer *p)
-{
-	if (p->rest == NULL)
-		return;
-	budget_give(session_budget(p->session), p->rest->n);
-	free(p->rest);
-	p->rest = NULL;
-}
-
-/* Nothing may be left of the write before. False: the connection is broken. */
-static bool send_bytes(struct peer *p, const unsigned char *bytes, size_t n)
-{
-	ssize_t took = socket_write(p->fd, p->tls, bytes, n);
-
-	if (took == (ssize_t)n)
-		return true;
-	if (took == SOCKET_BROKEN)
-		return false;
-	if (took < 0)
-		took = 0;
-	return keep_rest(p, bytes + took, n - (size_t)took);
-}
-
-/* False: the connection is broken. */
-static bool send_rest(struct peer *p)
-{
-	struct rest *r = p->rest;
-	ssize_t took = socket_write(p->fd, p->tls, r->bytes + r->at, r->n - r->at);
-
-	if (took == SOCKET_BROKEN)
-		return false;
-	if (took > 0)
-		r->at += (size_t)took;
-	if (r->at == r->n)
-		drop_rest(p);
-	else
-		lws_loop_write_blocked(p->line);
-	return true;
 }
 
 /* --- closing --------------------------------------------------------------------------------------- */
@@ -211,7 +148,7 @@ static bool say_close(struct peer *p)
 	}
 	p->close_sent = true;
 	cut_later(p);
-	return send_bytes(p, out, n);
+	return socket_send(&p->socket, out, n, session_budget(p->session));
 }
 
 static void keep_reason(struct peer *p, struct slice reason)
@@ -230,7 +167,7 @@ static void on_peer_closed(void *ctx, int code, struct slice reason)
 	p->peer_closed = true;
 	p->code = (uint16_t)code;
 	keep_reason(p, reason);
-	if (p->close_sent && p->rest == NULL) {
+	if (p->close_sent && !socket_is_full(&p->socket)) {
 		drop(p);
 		return;
 	}
@@ -246,7 +183,7 @@ void peer_gone(struct peer *p)
 
 	list_remove(&p->closing);
 	reader_fini(&p->reader, &o);
-	drop_rest(p);
+	socket_fini(&p->socket, session_budget(p->session));
 	if (p->refused)
 		p->all->n_refused--;
 	session_gone(p->session, p->code, (struct slice){ p->reason, p->reason_n });
@@ -289,7 +226,7 @@ static bool write_some(struct peer *p)
 {
 	static unsigned char out[PONGS_MOST + PING_LEN + SESSION_TAKE_MIN];
 
-	for (uint32_t i = 0; i < WRITES_MOST && p->rest == NULL; i++) {
+	for (uint32_t i = 0; i < WRITES_MOST && !socket_is_full(&p->socket); i++) {
 		size_t n = p->pongs != NULL ? put_pongs(p, out) : 0;
 
 		if (p->ping_due && !p->is_closing)
@@ -298,7 +235,7 @@ static bool write_some(struct peer *p)
 			n += session_take(p->session, (char *)out + n, SESSION_TAKE_MIN);
 		if (n == 0)
 			return true;
-		if (!send_bytes(p, out, n))
+		if (!socket_send(&p->socket, out, n, session_budget(p->session)))
 			return false;
 		if (!session_has_output(p->session))
 			return true;
@@ -311,7 +248,7 @@ static void go_on_closing(struct peer *p)
 {
 	if (!p->close_sent && !say_close(p))
 		drop(p);
-	else if (p->close_sent && p->peer_closed && p->rest == NULL)
+	else if (p->close_sent && p->peer_closed && !socket_is_full(&p->socket))
 		drop(p); /* a server closes first: section 7.1.1 */
 }
 
@@ -322,17 +259,18 @@ void peer_writable(void *peer)
 
 	if (p->is_dead)
 		return;
-	if ((p->rest != NULL && !send_rest(p)) || (!p->close_sent && !write_some(p))) {
+	if (!socket_flush(&p->socket, session_budget(p->session)) ||
+	    (!p->close_sent && !write_some(p))) {
 		drop(p);
 		return;
 	}
-	if (p->rest != NULL)
-		return; /* called again when the socket takes bytes */
 	more = !p->close_sent && !p->peer_closed && session_has_output(p->session);
-	if (more)
+	if (!socket_is_full(&p->socket) && more)
 		ask_writable(p);
-	else if (p->is_closing || p->peer_closed)
+	else if (!socket_is_full(&p->socket) && (p->is_closing || p->peer_closed))
 		go_on_closing(p);
+	if (socket_is_full(&p->socket) && !p->is_dead)
+		lws_loop_write_blocked(p->line);
 }
 
 static void on_wake(void *transport)
@@ -432,8 +370,9 @@ void peer_readable(void *peer)
 	char *start;
 	ssize_t n;
 
-	for (uint32_t i = 0; (i < READS_MOST || socket_holds_more(p->tls)) && !p->is_dead; i++) {
-		n = socket_read(p->fd, p->tls, buffer + READER_TAIL_MAX, READ_SIZE);
+	for (uint32_t i = 0; (i < READS_MOST || socket_holds_more(&p->socket)) && !p->is_dead;
+	     i++) {
+		n = socket_read(&p->socket, buffer + READER_TAIL_MAX, READ_SIZE);
 		if (n == SOCKET_AGAIN)
 			return;
 		if (n <= 0) {
@@ -443,7 +382,7 @@ void peer_readable(void *peer)
 		session_alive(p->session);
 		start = buffer + READER_TAIL_MAX - p->reader.tail_n;
 		reader_feed(&p->reader, &o, start, reader_tail(&p->reader, start) + (size_t)n);
-		if (n < READ_SIZE && p->tls == NULL)
+		if (n < READ_SIZE && p->socket.tls == NULL)
 			return; /* that was all */
 	}
 }
@@ -483,9 +422,7 @@ struct peer *peer_open(struct peers *all, struct lws *wsi, const struct peer_opt
 	p->all = all;
 	p->refused = o->refused;
 	p->line = lws_loop_take(wsi, p);
-	p->fd = lws_loop_fd(p->line);
-	p->tls = lws_get_ssl(wsi);
-	socket_take_tls(p->tls);
+	socket_init(&p->socket, lws_loop_fd(p->line), lws_get_ssl(wsi));
 	p->session = o->refused ? session_open_refused(o->hub, &so) : session_open(o->hub, &so);
 	lws_loop_hot(p->line, p->session);
 	if (p->session == NULL) {
