@@ -211,7 +211,7 @@ part_integration() {
 # -rA: the log keeps the counts of every run
 part_perf() {
 	pytests tests/perf 300 -rA --timeout=120
-	grep -ao 'better: .*' "$log" | sort -u
+	grep -aoE "(better|worse): [a-z-]+: [a-z]+ [0-9][^']*\$" "$log" | sort -u
 }
 
 # A target that runs clean is one test. New inputs stay in build/; findings in build/test-logs/.

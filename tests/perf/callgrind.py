@@ -1,7 +1,7 @@
 """Reads what callgrind wrote: what one object of the program spent itself, and what it called.
 
-Only that object counts, not libc and not the other libraries: they choose their code by the processor
-(memcpy with AVX or without), and other versions of them count differently.
+Only that object counts, not libc and not the other libraries: they choose their code by the
+processor (memcpy with AVX or without), and other versions of them count differently.
 """
 
 import re
@@ -31,7 +31,7 @@ class Counts:
 
 
 class Reader:
-    """One pass over the lines. A name stands in full where it comes first, later only its number."""
+    """One pass over the lines. A name stands in full where it comes first, then its number."""
 
     def __init__(self, program):
         self.ending = "/" + program

@@ -27,7 +27,7 @@ def margin(path=PATH):
 
 
 def compare(scene, got, figures, percent):
-    """What is worse and what is better than the figures, as sentences. Both within the margin: none."""
+    """What is worse and what is better than the figures, as sentences: none within the margin."""
     worse, better = [], []
     for key, figure in figures.items():
         change = f"{scene}: {key} {figure} -> {got[key]}"

@@ -39,7 +39,7 @@ def main():
     parser.add_argument("scene", nargs="*", help=f"of {', '.join(SCENES)}; none: all")
     parser.add_argument("--update", action="store_true", help="store what is counted now")
     parser.add_argument("--functions", type=int, default=0, metavar="N", help="list the N dearest")
-    parser.add_argument("--figures", type=Path, default=figures.PATH, help="another file of figures")
+    parser.add_argument("--figures", type=Path, default=figures.PATH, help="another file")
     chosen = parser.parse_args()
     code = 0
     for name in chosen.scene or SCENES:
