@@ -40,14 +40,25 @@ static struct message *frame_event(struct hub *h, const struct parcel *p)
 	return m;
 }
 
-/* Receivers that are fetched into the cache before it is their turn: in a large room none of them
- * is there any more from the message before. */
-#define AHEAD 6
+/* Receivers are fetched into the cache before it is their turn: none of them is there any more from
+ * the message before. First the session, then what it wakes. */
+#define AHEAD 8u
 
-static void fetch_ahead(const struct session *s)
+static void fetch_session(const struct channel *c, uint32_t i)
 {
+	const char *s;
+
+	if (i >= c->n_members)
+		return;
+	s = (const char *)c->members[i].session;
 	__builtin_prefetch(s, 1);
-	__builtin_prefetch((const char *)s + 64, 1);
+	__builtin_prefetch(s + 64, 1);
+}
+
+static void fetch_transport(const struct channel *c, uint32_t i)
+{
+	if (i < c->n_members)
+		__builtin_prefetch(c->members[i].session->transport);
 }
 
 static void event_to_channel(struct hub *h, struct channel *c, const struct parcel *p)
@@ -68,9 +79,11 @@ static void event_to_channel(struct hub *h, struct channel *c, const struct parc
 	shedding = shed(h, m);
 	if (p->exclude.p != NULL)
 		excluded = session_find(h, p->exclude);
+	for (uint32_t i = 0; i < AHEAD; i++)
+		fetch_session(c, i);
 	for (uint32_t i = 0; i < c->n_members; i++) {
-		if (i + AHEAD < c->n_members)
-			fetch_ahead(c->members[i + AHEAD].session);
+		fetch_session(c, i + AHEAD);
+		fetch_transport(c, i + AHEAD / 2);
 		if (c->members[i].session != excluded)
 			deliver(c->members[i].session, m, shedding);
 	}

@@ -152,6 +152,7 @@ struct hub {
 	struct list ups;      /* the same for publishes */
 	struct list batches;  /* presence changes not told yet, oldest first */
 	struct timer batch_timer;
+	uint32_t takes;  /* for sampling */
 	struct buf text; /* for building frames; never kept over a call */
 	struct drain drain;
 	uint64_t opened_ms;
