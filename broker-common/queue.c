@@ -195,6 +195,10 @@ uint32_t queue_shed(struct queue *q)
 
 /* ---- out ---- */
 
+/* Of a message in fragments one is taken at a time: what a slow reader's socket does not take waits
+ * outside the queue. */
+#define ONE_CHUNK (MESSAGE_CHUNK + MESSAGE_CHUNK_HEAD)
+
 struct taking {
 	char *out;
 	size_t room, n; /* bytes */
@@ -220,7 +224,8 @@ static void finish(struct queue *q, struct message *m, enum lane which, struct t
 static void take_current(struct queue *q, struct taking *t)
 {
 	struct message *m = q->current;
-	size_t n = message_frames(m, q->offset, t->room - t->n);
+	size_t room = t->room - t->n < ONE_CHUNK ? t->room - t->n : ONE_CHUNK;
+	size_t n = message_frames(m, q->offset, room);
 
 	put(t, m->bytes + q->offset, n);
 	q->offset += (uint32_t)n;
@@ -291,7 +296,7 @@ static bool take_lane(struct queue *q, enum lane which, struct budget *b, struct
 			continue;
 		}
 		m = slot_pointer(slot);
-		if (m->len > t->room - t->n) {
+		if (m->len > t->room - t->n || m->len > ONE_CHUNK) {
 			if (message_frames(m, 0, t->room - t->n) == 0)
 				return false;
 			q->current = lane_pop(lane);

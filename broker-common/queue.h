@@ -66,7 +66,7 @@ void queue_gap(struct queue *q, enum lane lane, struct slice topic, enum gap_rea
                uint32_t count);
 
 /* Copy whole frames into `out`, as many as fit (`room` ≥ MESSAGE_CHUNK + MESSAGE_CHUNK_HEAD), in
- * sending order; returns the bytes, 0 when there is nothing to send. `*taken` grows by the messages
+ * sending order (of a message in fragments, one); returns the bytes, 0 when there is nothing to send. `*taken` grows by the messages
  * completed (gaps are none), `*oldest_us`, UINT64_MAX at first, becomes the smallest born_us among
  * them where smaller and not 0. Gap frames are built here; without memory they wait. */
 size_t queue_take(struct queue *q, struct budget *b, char *out, size_t room, uint32_t *taken,

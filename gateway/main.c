@@ -15,6 +15,7 @@
 #include "gateway/verbs/dispatch.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,10 @@
 
 #define DESCRIPTORS_LEAST 65536 /* wished for, so that a reload may raise max_connections */
 #define DESCRIPTORS_OTHER 64    /* besides clients */
+
+/* Queues come and go with every burst: what they give back is needed again a moment later, and is
+ * not given to the kernel page by page. */
+#define HEAP_KEPT (4 << 20) /* bytes */
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -220,6 +225,8 @@ static int run(struct config *c, int argc, char **argv)
 
 	buf_init(&error);
 	signal(SIGPIPE, SIG_IGN);
+	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
+	mallopt(M_TOP_PAD, HEAP_KEPT / 16);
 	set_log(c);
 	if (start(&g, &error)) {
 		log_write(LOG_INFO, "gateway.ready", LOG_TEXT("listen", server_address(g.server)),

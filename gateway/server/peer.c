@@ -11,13 +11,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CLOSE_MS 1000u   /* for the last frames, and then for the peer's answer */
-#define WRITES_MOST 4u   /* in one go, each what one fragment of a large message needs */
-#define READ_SIZE 65536u /* bytes of one read; all peers share the buffer */
-#define READS_MOST 4u    /* in one go */
-#define PING_LEN 10u     /* a header of 2 bytes, the hidden time */
-#define PONGS_MOST 1024u /* bytes of pongs that wait; a peer that asks faster gets fewer */
-#define CLOSE_MOST 127u  /* bytes of a close frame */
+#define CLOSE_MS 1000u    /* for the last frames, and then for the peer's answer */
+#define WRITES_MOST 4u    /* in one go, each what one fragment of a large message needs */
+#define WRITE_SIZE 32768u /* bytes of one write: a burst of small messages goes at once */
+#define READ_SIZE 65536u  /* bytes of one read; all peers share the buffer */
+#define READS_MOST 4u     /* in one go */
+#define PING_LEN 10u      /* a header of 2 bytes, the hidden time */
+#define PONGS_MOST 1024u  /* bytes of pongs that wait; a peer that asks faster gets fewer */
+#define CLOSE_MOST 127u   /* bytes of a close frame */
 #define PONG_MOST_US (3600u * 1000000u)
 
 /* RFC 6455 section 5.2: FIN and the opcode. */
@@ -224,7 +225,7 @@ static size_t put_pongs(struct peer *p, unsigned char *out)
  * of a slow reader. False: the connection is broken. */
 static bool write_some(struct peer *p)
 {
-	static unsigned char out[PONGS_MOST + PING_LEN + SESSION_TAKE_MIN];
+	static unsigned char out[PONGS_MOST + PING_LEN + WRITE_SIZE];
 
 	for (uint32_t i = 0; i < WRITES_MOST && !socket_is_full(&p->socket); i++) {
 		size_t n = p->pongs != NULL ? put_pongs(p, out) : 0;
@@ -232,7 +233,7 @@ static bool write_some(struct peer *p)
 		if (p->ping_due && !p->is_closing)
 			n += put_ping(p, out + n);
 		if (!p->peer_closed)
-			n += session_take(p->session, (char *)out + n, SESSION_TAKE_MIN);
+			n += session_take(p->session, (char *)out + n, WRITE_SIZE);
 		if (n == 0)
 			return true;
 		if (!socket_send(&p->socket, out, n, session_budget(p->session)))

@@ -228,20 +228,17 @@ static void expect_end_of(struct message *m)
 	message_unref(m);
 }
 
-/* As many frames of `m` as fit; where it stopped. */
+/* The next frame of `m` if it fits; where it stopped. */
 static size_t expect_frames(const struct message *m, size_t from)
 {
 	struct seen_frame frame;
-	size_t at = from, fits_to = from;
+	size_t at = from;
 
-	while (at < m->len) {
-		CHECK(next_frame(m->bytes, m->len, &at, &frame));
-		if (at - from > t.room)
-			break;
-		fits_to = at;
-	}
-	expect_bytes(m->bytes + from, fits_to - from);
-	return fits_to;
+	CHECK(next_frame(m->bytes, m->len, &at, &frame));
+	if (at - from > t.room)
+		at = from;
+	expect_bytes(m->bytes + from, at - from);
+	return at;
 }
 
 /* The items of one reason among the `run` at the start of a lane, as one frame; false when it does

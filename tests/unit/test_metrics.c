@@ -148,8 +148,9 @@ static void counters_and_gauges_show_what_was_counted(void **state)
 	write_text();
 	assert_value("roomcast_deliveries_total", "18446744073709551615");
 	assert_value("roomcast_connections", "17");
-	assert_line("# HELP roomcast_deliveries_total messages for clients' queues, those given up at once included\n"
-	            "# TYPE roomcast_deliveries_total counter\n");
+	assert_line(
+		"# HELP roomcast_deliveries_total messages for clients' queues, those given up at once included\n"
+		"# TYPE roomcast_deliveries_total counter\n");
 	assert_line("# HELP roomcast_connections clients connected now\n"
 	            "# TYPE roomcast_connections gauge\n");
 }
