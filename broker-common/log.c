@@ -3,6 +3,7 @@
 #include "broker-common/buf.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <time.h>
 #include <unistd.h>
@@ -136,7 +137,16 @@ static const char *time_text(char text[static TIME_SIZE])
 }
 
 /* One write for a line. A log that cannot be written must not stop the process: it is lost. */
-static void write_line(struct slice line)
+/* Who reads the log may have stopped, and must not stop us: a line that does not fit now is lost, and
+ * the next one that does says how many were. (A pipe that is writable takes PIPE_BUF bytes.) */
+static bool takes_a_line(void)
+{
+	struct pollfd p = { .fd = out, .events = POLLOUT };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+static void put_line(struct slice line)
 {
 	ssize_t n;
 
@@ -145,12 +155,28 @@ static void write_line(struct slice line)
 	} while (n < 0 && errno == EINTR);
 }
 
+static uint64_t lost; /* lines, since the last one that could be written */
+
+static void tell_lost(void)
+{
+	uint64_t n = lost;
+
+	lost = 0;
+	if (n > 0)
+		log_write(LOG_WARN, "log.lost", LOG_NUM("lines", n), LOG_END);
+}
+
 void log_fields(enum log_level level, const char *event, const struct log_field *fields)
 {
 	static struct buf line; /* kept: a process that has run out of memory can still log */
 	char time[TIME_SIZE];
 	bool whole;
 
+	if (!takes_a_line()) {
+		lost++;
+		return;
+	}
+	tell_lost();
 	buf_reset(&line);
 	if (!buf_reserve(&line, WORST * LINE_BYTES))
 		return;
@@ -163,5 +189,5 @@ void log_fields(enum log_level level, const char *event, const struct log_field 
 		buf_str(&line, whole ? "}\n" : ENDING);
 	else
 		buf_str(&line, whole ? "\n" : " cut=true\n");
-	write_line(buf_view(&line));
+	put_line(buf_view(&line));
 }

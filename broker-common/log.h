@@ -4,7 +4,8 @@
  *   log_write(LOG_INFO, "client.closed", LOG_TEXT("client", id), LOG_NUM("code", 1000), LOG_END);
  *
  * The first pair is always ts, level and event. Text is escaped: control characters, quotes and
- * bytes that are not UTF-8 cannot forge a line. Never hand it a token, key or payload.
+ * bytes that are not UTF-8 cannot forge a line. A line that cannot be written at once is lost, and counted in the
+ * next one. Never hand it a token, key or payload.
  */
 #ifndef ROOMCAST_LOG_H
 #define ROOMCAST_LOG_H

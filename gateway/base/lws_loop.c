@@ -16,7 +16,6 @@
 #define FLUSH_MOST 1024u     /* connections written to before others are read again */
 #define LWS_READ_SIZE 65536u /* lws's common buffer */
 #define HEADERS_MOST 8192u   /* bytes of a request's headers */
-#define HANDSHAKES_MOST 2048u
 #define LOOK_AGAIN_MS 2000
 
 /* What the loop knows of one descriptor. There are as many as connections: keep it small. */
@@ -389,7 +388,7 @@ static struct lws_context *make_context(struct lws_loop *l, const struct lws_loo
 		.retry_and_idle_policy = &no_idle_policy,
 		.pt_serv_buf_size = LWS_READ_SIZE,
 		.max_http_header_data = HEADERS_MOST,
-		.max_http_header_pool = HANDSHAKES_MOST,
+		.max_http_header_pool = LWS_LOOP_HANDSHAKES,
 		.timeout_secs = o->timeout_s,
 	};
 

@@ -19,6 +19,9 @@ struct lws;
 struct lws_context;
 struct lws_loop;
 
+/* Requests whose heads may be incomplete at a time, over all vhosts: lws has a buffer for each. */
+#define LWS_LOOP_HANDSHAKES 2048u
+
 struct lws_loop_options {
 	struct loop *loop;
 	bool tls;           /* some vhost will use it */

@@ -24,6 +24,15 @@ struct slice channel_name(const struct channel *c)
 	return (struct slice){ c->topic + prefix, c->len - prefix };
 }
 
+/* The policy has changed under those who saw each other. */
+static void blind(struct channel *c)
+{
+	for (uint32_t i = 0; i < c->n_members; i++)
+		c->members[i].sees = false;
+	c->n_seeing = 0;
+	presence_forget(c);
+}
+
 void channel_configure(struct channel *c)
 {
 	const struct config *config = c->hub->config;
@@ -39,6 +48,8 @@ void channel_configure(struct channel *c)
 	if (c->state == CHANNEL_NEW)
 		c->lane = p.priority == 1 ? LANE_HIGH : LANE_NORMAL;
 	c->presence = (uint8_t)p.presence;
+	if (c->presence == PRESENCE_OFF)
+		blind(c);
 	c->max_members = p.max_members;
 	c->presence_max = p.presence_max;
 }

@@ -159,6 +159,8 @@ bool hub_ready(const struct hub *h, const char **reason)
 		*reason = "tier down";
 	else if (h->overload == OVERLOAD_OVERLOADED)
 		*reason = "overloaded";
+	else if (h->connections >= (uint64_t)h->config->max_connections)
+		*reason = "full";
 	else
 		return true;
 	return false;

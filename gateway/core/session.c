@@ -253,6 +253,13 @@ static bool answers_fill(const struct session *s)
 		s->queue.control_messages >= s->hub->limits.control_messages / 2;
 }
 
+/* It asks and does not read the answers; not for ever. */
+static void jam(struct session *s)
+{
+	if (!list_has(&s->phase))
+		list_push(&s->hub->jammed, &s->phase);
+}
+
 /* Keep a frame for later, and stop reading: the barrier falls within the tier's time-out. */
 static void stash(struct session *s, const char *text, size_t n)
 {
@@ -267,8 +274,8 @@ static void stash(struct session *s, const char *text, size_t n)
 	memcpy(f->text, text, n);
 	budget_take(&s->hub->budget, sizeof *f + n);
 	list_push(&s->stash, &f->node);
-	if (answers_fill(s) && !list_has(&s->phase))
-		list_push(&s->hub->jammed, &s->phase);
+	if (answers_fill(s) && s->state == SESSION_CONNECTED)
+		jam(s);
 	if (!s->paused) {
 		s->paused = true;
 		s->ops->pause(s->transport, true);
@@ -305,6 +312,8 @@ static void unstash(void *ctx)
 		budget_give(&h->budget, sizeof *f + f->n);
 		free(f);
 	}
+	if (!list_is_empty(&s->stash) && answers_fill(s) && s->state == SESSION_CONNECTED)
+		jam(s);
 	if (list_is_empty(&s->stash) && s->paused && s->transport != NULL) {
 		s->paused = false;
 		if (!s->ending)

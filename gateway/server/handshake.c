@@ -22,6 +22,8 @@ static const struct http_refusal
 	no_connection = { 400, "bad_request", "the Connection header does not say Upgrade", NULL },
 	bad_version = { 426, "upgrade_required", "WebSocket version 13 is needed",
 	                "Sec-WebSocket-Version: 13\r\n" },
+	token_in_url = { 400, "bad_request",
+	                 "a token in the URL is not accepted here; use a header or hello", NULL },
 	bad_key = { 400, "bad_request", "Sec-WebSocket-Key is not 16 bytes in base64", NULL },
 	bad_list = { 400, "bad_request", "Sec-WebSocket-Protocol is not a list of short names",
 	             NULL },
@@ -126,7 +128,10 @@ static const struct http_refusal *check_headers(struct lws *wsi)
 static const struct http_refusal *read_query(struct lws *wsi, const struct config *c,
                                              struct handshake *out)
 {
-	char hello[4];
+	char hello[4], token[2];
+
+	if (!c->allow_query_token && http_query(wsi, "token", token, sizeof token).p != NULL)
+		return &token_in_url;
 
 	out->hello = slice_is(http_query(wsi, "hello", hello, sizeof hello), "1");
 	out->user = (struct slice){ NULL, 0 };

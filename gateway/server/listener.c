@@ -25,6 +25,7 @@ struct listener {
 	struct watch *watch;
 	struct timer resume;
 	struct lws_vhost *vhost;
+	bool (*has_room)(void *ctx);
 	void (*accepted)(void *ctx, struct lws *wsi);
 	void *ctx;
 	uint64_t *errors;
@@ -69,8 +70,13 @@ static void take(struct listener *l, int fd)
 /* False: nobody is waiting, or it is no use to go on now. */
 static bool accept_one(struct listener *l)
 {
-	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd;
 
+	if (l->has_room != NULL && !l->has_room(l->ctx)) {
+		pause_for_a_while(l, EBUSY);
+		return false;
+	}
+	fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0 && l->highest_fd > 0 && fd >= l->highest_fd) {
 		close(fd);
 		pause_for_a_while(l, EMFILE);
@@ -215,6 +221,7 @@ struct listener *listener_open(const struct listener_options *o, struct buf *err
 	}
 	l->loop = o->loop;
 	l->accepted = o->accepted;
+	l->has_room = o->has_room;
 	l->ctx = o->ctx;
 	l->errors = o->errors;
 	l->highest_fd = o->highest_fd;

@@ -27,6 +27,9 @@ struct listener_options {
 	int highest_fd;
 	uint64_t *errors; /* counts what the kernel could not hand over */
 
+	/* Whether one more may be accepted now; asked again a moment later. May be NULL. */
+	bool (*has_room)(void *ctx);
+
 	/* lws has taken a new connection. May be NULL. */
 	void (*accepted)(void *ctx, struct lws *wsi);
 	void *ctx;

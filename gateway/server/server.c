@@ -33,6 +33,7 @@ static bool open_clients(struct server *s, const struct server_options *o, struc
 		                       .option = "listen",
 		                       .send_buffer = o->config->socket_send_buffer,
 		                       .errors = &o->metrics->accept_errors,
+		                       .has_room = ws_has_room,
 		                       .accepted = ws_accepted };
 
 	if (o->descriptors > 4 * KEPT_FREE && o->descriptors < INT32_MAX)

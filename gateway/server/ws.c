@@ -18,6 +18,7 @@
 /* Held by each connection for life. Only what came together with a handshake is read by lws. */
 #define READ_SIZE 128
 #define WRITE_SIZE 65536 /* or lws would send in pieces of READ_SIZE */
+#define KEPT_FOR_OPERATORS 256u
 #define REFUSED_MOST 128 /* connections that are let in only to hear that there is no place */
 
 /* What was decided before the upgrade; lws goes from there to ESTABLISHED in one call. */
@@ -35,6 +36,7 @@ struct ws {
 	struct lws_vhost *vhost;
 	struct slip slip;
 	struct peers peers;
+	uint32_t handshakes; /* under way */
 };
 
 /* --- refusals ------------------------------------------------------------------------------------------ */
@@ -72,6 +74,15 @@ static void log_refusal(struct slice address, int status, const char *name)
 	          LOG_NUM("status", status), LOG_TEXT("reason", name), LOG_END);
 }
 
+/* The request is complete, or its connection has gone. */
+static void handshake_over(struct ws *w, struct lws *wsi)
+{
+	if (lws_get_opaque_user_data(wsi) == NULL)
+		return;
+	w->handshakes--;
+	lws_set_opaque_user_data(wsi, NULL);
+}
+
 /* 0: let it in. -1: it has been answered, lws hangs up. */
 static int on_upgrade(struct ws *w, struct lws *wsi, const char *upgrade)
 {
@@ -82,7 +93,7 @@ static int on_upgrade(struct ws *w, struct lws *wsi, const char *upgrade)
 	enum admission a;
 	int label;
 
-	lws_set_opaque_user_data(wsi, NULL); /* it was in time */
+	handshake_over(w, wsi);
 	if (strcasecmp(upgrade, "websocket") != 0 && strcasecmp(upgrade, "h2c") != 0)
 		return -1; /* lws has refused it already */
 	wrong = handshake_check(wsi, upgrade, w->config, &slip->handshake, &label);
@@ -139,7 +150,7 @@ static int on_http(struct ws *w, struct lws *wsi, const char *path)
 {
 	bool get = lws_hdr_total_length(wsi, WSI_TOKEN_GET_URI) > 0;
 
-	lws_set_opaque_user_data(wsi, NULL);
+	handshake_over(w, wsi);
 	if (!http_is_http1(wsi))
 		http_refuse(wsi, &http_bad_request, false);
 	else if (get && w->config->demo_page && strcmp(path, "/") == 0)
@@ -159,10 +170,19 @@ static int timeout_s(const struct ws *w)
 }
 
 /* Until a request is complete, lws's pointer for us holds the time at which the connection came. */
+/* Whoever opens connections and says nothing must not take the operators' place, too. */
+bool ws_has_room(void *ws)
+{
+	const struct ws *w = ws;
+
+	return w->handshakes < LWS_LOOP_HANDSHAKES - KEPT_FOR_OPERATORS;
+}
+
 void ws_accepted(void *ws, struct lws *wsi)
 {
 	struct ws *w = ws;
 
+	w->handshakes++;
 	lws_set_opaque_user_data(wsi, (void *)(uintptr_t)(loop_now_ms(w->loop) | 1u));
 	lws_set_timeout(wsi, PENDING_TIMEOUT_HOLDING_AH, timeout_s(w));
 	lws_loop_poke(w->peers.lws);
@@ -172,6 +192,7 @@ static void on_destroy(struct ws *w, struct lws *wsi)
 {
 	uint64_t came = (uintptr_t)lws_get_opaque_user_data(wsi);
 
+	handshake_over(w, wsi);
 	/* lws's timer began a little before `came` was read. */
 	if (came != 0 && loop_now_ms(w->loop) + 100 >= came + (uint64_t)timeout_s(w) * 1000u)
 		w->metrics->connections_refused[REFUSED_TIMEOUT]++;

@@ -29,6 +29,7 @@ void ws_close(struct ws *w); /* lws must have closed every connection */
 struct lws_vhost *ws_vhost(const struct ws *w);
 
 /* For the listener: lws has taken a connection. */
+bool ws_has_room(void *ws);
 void ws_accepted(void *ws, struct lws *wsi);
 
 #endif

@@ -222,6 +222,25 @@ static void who_never_reads_the_answers_is_closed(void **state)
 	cluster_close(c);
 }
 
+/* The same behind a barrier: the jam begins when what waited takes its turn. */
+static void a_jam_behind_a_join_ends_too(void **state)
+{
+	const char *const flags[] = { "--control-messages=16", "--max-rate=100000",
+		                      "--ping-interval-ms=0", NULL };
+	struct cluster *c = cluster_open(1, flags);
+	struct client *a = cluster_connect(c, 0, NULL);
+
+	(void)state;
+	a->reads = false;
+	client_say(a, "{\"type\":\"join\",\"id\":1,\"room\":\"x\"}");
+	for (int i = 0; i < 30; i++)
+		client_say(a, "{\"type\":\"ping\",\"id\":1}");
+	cluster_turn(c, 7000);
+	assert_null(a->session);
+	assert_int_equal(a->why, CLOSE_TOO_SLOW);
+	cluster_close(c);
+}
+
 /* A list is larger than all the answers that may wait, and the next answer comes behind it. */
 static void a_large_list_closes_nobody(void **state)
 {
@@ -257,6 +276,7 @@ int main(void)
 		cmocka_unit_test(short_memory_sheds_low_and_refuses),
 		cmocka_unit_test(who_asks_and_does_not_read_waits),
 		cmocka_unit_test(who_never_reads_the_answers_is_closed),
+		cmocka_unit_test(a_jam_behind_a_join_ends_too),
 		cmocka_unit_test(a_large_list_closes_nobody),
 	};
 

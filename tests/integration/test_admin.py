@@ -66,7 +66,7 @@ async def test_histograms_are_cumulative_and_end_with_infinity(gateway):
         assert counts == sorted(counts)
         assert counts[-1] == metrics(name + "_count")
     for name in ("publish_queued_seconds", "publish_written_seconds", "tier_round_trip_seconds"):
-        assert metrics(name + "_count") >= 50
+        assert metrics(name + "_count") >= (3 if "written" in name else 50)  # a sample of 16
         assert 0 < metrics(name + "_sum") < 50
 
 

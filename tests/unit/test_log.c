@@ -1,5 +1,8 @@
 #include "tests/support/test.h"
 
+#include <string.h>
+#include <unistd.h>
+
 #include "tests/support/alloc.h"
 
 #include "broker-common/buf.c"
@@ -231,17 +234,49 @@ static void once_it_has_logged_it_needs_no_more_memory(void **state)
 	assert_non_null(strstr(logged(), "event=x a=\"\\u0001"));
 }
 
-static void a_log_that_cannot_be_written_is_lost(void **state)
+static void a_log_that_cannot_be_written_is_lost_and_counted(void **state)
 {
+	const char *text;
+
 	(void)state;
 	log_to(-1);
 	log_write(LOG_INFO, "lost", LOG_END);
 	log_to(ends[1]);
 	log_write(LOG_INFO, "kept", LOG_END);
-	assert_logged("event", "event=kept\n");
+	text = logged();
+	assert_non_null(strstr(text, "level=warn event=log.lost lines=1\n"));
+	assert_non_null(strstr(text, "event=kept\n"));
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+static void a_reader_that_stops_does_not_stop_us(void **state)
+{
+	char text[65536];
+	int both[2], lines = 0;
+	ssize_t n;
+
+	(void)state;
+	assert_int_equal(pipe(both), 0);
+	log_to(both[1]);
+	log_setup(LOG_INFO, LOG_KV);
+	for (int i = 0; i < 5000; i++) /* far more than the pipe holds */
+		log_write(LOG_INFO, "some.event", LOG_NUM("i", i), LOG_END);
+	n = read(both[0], text, sizeof text);
+	assert_true(n > 0);
+	log_write(LOG_INFO, "after.all", LOG_END);
+	n = read(both[0], text, sizeof text - 1);
+	assert_true(n > 0);
+	text[n] = '\0';
+	assert_non_null(strstr(text, "level=warn event=log.lost lines="));
+	assert_non_null(strstr(text, "event=after.all"));
+	for (const char *p = text; (p = strstr(p, "\n")) != NULL; p++)
+		lines++;
+	assert_true(lines >= 2);
+	log_to(STDERR_FILENO);
+	close(both[0]);
+	close(both[1]);
+}
 
 int main(void)
 {
@@ -259,7 +294,8 @@ int main(void)
 		TEST(a_value_is_not_cut_inside_a_character),
 		TEST(a_line_without_room_for_more_fields_says_so),
 		TEST(once_it_has_logged_it_needs_no_more_memory),
-		TEST(a_log_that_cannot_be_written_is_lost),
+		TEST(a_log_that_cannot_be_written_is_lost_and_counted),
+		cmocka_unit_test(a_reader_that_stops_does_not_stop_us),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
