@@ -188,8 +188,20 @@ void hub_status(struct hub *h, struct buf *out)
 	           (unsigned long long)h->budget.used, (unsigned long long)h->memory_limit);
 }
 
+static void measure_queue(struct map_node *n, void *ctx)
+{
+	const struct session *s = container_of(n, const struct session, node);
+	struct metrics *m = ctx;
+
+	m->queued_messages += s->queue.messages;
+	if (s->queue.messages > m->queue_longest)
+		m->queue_longest = s->queue.messages;
+}
+
 void hub_measure(struct hub *h)
 {
+	h->metrics->queued_messages = h->metrics->queue_longest = 0;
+	map_each(&h->sessions, measure_queue, h->metrics);
 	quota_look(h);
 	h->metrics->connections = h->connections;
 	h->metrics->queued_bytes = h->budget.used;

@@ -60,6 +60,9 @@ static struct tally slow_reader(const char *policy)
 		publish(quick, "x", i, "normal");
 		cluster_turn(c, 0);
 	}
+	hub_measure(c->gateway[0].hub);
+	assert_int_equal(c->gateway[0].metrics.queue_longest, slow->closing ? 0 : 10);
+	assert_int_equal(c->gateway[0].metrics.queued_messages, slow->closing ? 0 : 10);
 	all = tally(quick);
 	assert_int_equal(all.got, 50);
 	assert_int_equal(all.gaps, 0);
