@@ -194,6 +194,35 @@ static void a_dead_gateways_members_leave_once(void **state)
 	cluster_close(c);
 }
 
+static void a_room_that_turns_presence_off_is_silent_at_once(void **state)
+{
+	struct cluster *c = cluster_open(1, NULL);
+	struct client *a = cluster_connect(c, 0, NULL), *b = cluster_connect(c, 0, NULL);
+	struct room_policy *off = calloc(1, sizeof *off);
+
+	(void)state;
+	join_seen(a, "x");
+	join_seen(b, "x");
+	cluster_turn(c, 200);
+	client_expect(a, "{\"type\":\"presence\"");
+	*off = (struct room_policy){ .pattern = strdup("x"),
+		                     .priority = -1,
+		                     .queue_policy = -1,
+		                     .presence = PRESENCE_OFF,
+		                     .max_members = -1,
+		                     .presence_max = -1 };
+	c->gateway[0].config->policies = off; /* freed with the configuration */
+	c->gateway[0].config->n_policies = 1;
+	hub_reconfigure(c->gateway[0].hub);
+	client_cut(b);
+	cluster_turn(c, 200);
+	client_expect_nothing(a);
+	client_say(a, "{\"type\":\"presence\",\"id\":1,\"room\":\"x\"}");
+	cluster_turn(c, 0);
+	client_expect(a, "{\"type\":\"error\",\"id\":1,\"code\":1008,\"name\":\"forbidden\"");
+	cluster_close(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +232,7 @@ int main(void)
 		cmocka_unit_test(rev_grows_by_the_changes_of_the_notice),
 		cmocka_unit_test(a_crowd_is_counted_and_not_named),
 		cmocka_unit_test(a_dead_gateways_members_leave_once),
+		cmocka_unit_test(a_room_that_turns_presence_off_is_silent_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -223,3 +223,15 @@ async def test_closed_is_raised_for_a_raw_peer_too(gateway):
         with pytest.raises(Closed) as end:
             await peer.next("welcome")
         assert end.value.code == 4001
+
+
+async def test_a_token_in_the_url_is_taken_or_refused_as_configured(start):
+    """Open mode: it means nothing, but who forbids it there wants to hear of it."""
+    for value, code in (("on", None), ("off", 400)):
+        gateway = start(allow_query_token=value)
+        if code is None:
+            (await Peer.open(gateway, "?token=SECRET")).close()
+        else:
+            answer = await refusal(gateway, "/v1/ws?token=SECRET")
+            assert answer.status == code
+        assert "SECRET" not in gateway.log()
