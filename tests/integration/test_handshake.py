@@ -1,9 +1,14 @@
 """Handshakes by hand: what is no WebSocket handshake must not become a connection."""
 
+import asyncio
+import contextlib
+import resource
+import socket
+
 import pytest
 from support.httpio import head_of
 from support.rawws import Closed, Peer, Refused, text, upgrade_headers
-from support.timing import eventually
+from support.timing import eventually, seconds
 from support.wsclient import connect
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="
@@ -139,3 +144,33 @@ async def test_http_1_0_is_not_upgraded(gateway):
         b"HTTP/1.1", b"HTTP/1.0"
     )
     assert await status_of(gateway, raw) in (400, None)
+
+
+async def test_half_open_handshakes_leave_operators_and_clients_alone(start):
+    """More of them than there are places: nobody who is in notices, and later others come in."""
+    gateway = start(max_connections=3000, handshake_timeout_ms=5000)
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2
+    )
+    async with connect(gateway) as ann:
+        half = []
+        try:
+            for _ in range(2600):
+                s = socket.socket()
+                s.setblocking(False)
+                s.connect_ex(gateway.listen)
+                half.append(s)
+            await asyncio.sleep(0.3)
+            for s in half:
+                with contextlib.suppress(OSError):
+                    s.send(b"GET /v1/ws HTTP/1.1\r\nX-Slow: ")
+            await asyncio.sleep(0.5)
+            for path in ("/livez", "/readyz", "/metrics"):
+                answer = await asyncio.wait_for(gateway.http("GET", path), seconds(2))
+                assert answer.status == 200
+            assert (await ann.ask("ping"))["type"] == "pong"
+            async with connect(gateway, open_timeout=seconds(15)):
+                pass
+        finally:
+            for s in half:
+                s.close()
