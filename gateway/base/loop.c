@@ -78,11 +78,6 @@ uint64_t loop_wall_us(const struct loop *l)
 	return clock_us(CLOCK_REALTIME);
 }
 
-int64_t loop_wall_ms(const struct loop *l)
-{
-	return (int64_t)(loop_wall_us(l) / 1000u);
-}
-
 /* SplitMix64: only for manual loops. */
 static uint64_t draw_seeded(struct loop *l)
 {

@@ -27,7 +27,6 @@ uint64_t loop_now_us(const struct loop *l);
 uint64_t loop_now_ms(const struct loop *l);
 
 /* Since 1970, UTC; always read afresh. */
-int64_t loop_wall_ms(const struct loop *l);
 uint64_t loop_wall_us(const struct loop *l);
 
 /* From the kernel (or the seed): fit for ids. */

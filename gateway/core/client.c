@@ -70,19 +70,6 @@ void client_error(struct session *s, struct slice id, enum err e, const char *de
 	client_count_error(s, e);
 }
 
-void client_ack(struct session *s, struct slice id)
-{
-	struct buf *b;
-
-	if (id.p == NULL)
-		return;
-	b = client_text(s);
-	buf_str(b, "{\"type\":\"ack\",\"id\":");
-	buf_slice(b, id);
-	buf_char(b, '}');
-	client_send(s, b);
-}
-
 /* --- requests that are answered later ---------------------------------------------------------- */
 
 void *request_new(struct session *s, size_t size, struct slice id)

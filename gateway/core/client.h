@@ -30,9 +30,6 @@ void client_error(struct session *s, struct slice id, enum err e, const char *de
 /* The part of client_error() that is not telling: for an error that stands inside another answer. */
 void client_count_error(struct session *s, enum err e);
 
-/* {"type":"ack","id":…} without more; silent when the frame had no id. */
-void client_ack(struct session *s, struct slice id);
-
 /* A buffer for building one frame, empty; valid until the next call of anything in the core. */
 struct buf *client_text(struct session *s);
 bool client_text_failed(const struct session *s); /* no memory for what was built in it */

@@ -1,8 +1,7 @@
 /*
  * Joiner: the pieces of a client's message until it is whole.
  *
- * lws hands out what it has read, some hundred bytes at a time. A buffer exists only while a
- * message is incomplete, and is charged to the process's budget.
+ * A buffer exists only while a message is incomplete, and is charged to the process's budget.
  */
 #ifndef ROOMCAST_JOINER_H
 #define ROOMCAST_JOINER_H

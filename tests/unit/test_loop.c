@@ -133,13 +133,13 @@ static void deferred_calls_run_once_in_the_order_asked(void **state)
 static void a_manual_clock_moves_only_when_turned(void **state)
 {
 	uint64_t now = loop_now_ms(t.loop);
-	int64_t wall = loop_wall_ms(t.loop);
+	uint64_t wall = loop_wall_us(t.loop);
 
 	(void)state;
 	assert_int_equal(loop_now_ms(t.loop), now);
 	loop_turn(t.loop, 123);
 	assert_int_equal(loop_now_ms(t.loop), now + 123);
-	assert_int_equal(loop_wall_ms(t.loop), wall + 123);
+	assert_int_equal(loop_wall_us(t.loop), wall + 123000);
 }
 
 static void chance_repeats_with_its_seed(void **state)
