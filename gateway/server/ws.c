@@ -17,6 +17,7 @@
 
 /* Held by each connection for life. Only what came together with a handshake is read by lws. */
 #define READ_SIZE 128
+#define WRITE_SIZE 65536 /* or lws answers handshakes in pieces of READ_SIZE */
 #define KEPT_FOR_OPERATORS 256u
 #define REFUSED_MOST 128 /* connections that are let in only to hear that there is no place */
 
@@ -227,7 +228,10 @@ static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 
 /* lws answers HTTP through the first protocol, and names it to WebSocket clients that asked for it. */
 static const struct lws_protocols protocols[] = {
-	{ .name = HANDSHAKE_SUBPROTOCOL, .callback = on_lws, .rx_buffer_size = READ_SIZE },
+	{ .name = HANDSHAKE_SUBPROTOCOL,
+	  .callback = on_lws,
+	  .rx_buffer_size = READ_SIZE,
+	  .tx_packet_size = WRITE_SIZE },
 	{ .name = NULL },
 };
 
