@@ -43,6 +43,14 @@ const char *err_sentence(enum err e)
 	return errors[e].sentence;
 }
 
+enum err err_of_number(uint32_t number)
+{
+	for (enum err e = ERR_OK + 1; e < ERR_COUNT; e++)
+		if ((uint32_t)errors[e].number == number)
+			return e;
+	return ERR_OK;
+}
+
 int err_http_status(enum err e)
 {
 	assert(e >= ERR_OK && e < ERR_COUNT);

@@ -7,6 +7,7 @@
 #define ROOMCAST_ERR_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #define must_check __attribute__((warn_unused_result))
 
@@ -21,6 +22,9 @@ enum err {
 int err_number(enum err e);
 const char *err_name(enum err e);
 const char *err_sentence(enum err e);
+
+/* The error with that number; ERR_OK: none has it. */
+enum err err_of_number(uint32_t number);
 
 /* The HTTP status that says the same; 200 for ERR_OK. */
 int err_http_status(enum err e);

@@ -81,6 +81,17 @@ static void numbers_on_the_wire_never_change(void **state)
 	assert_int_equal(close_code(CLOSE_RATE_LIMIT), 4029);
 }
 
+static void a_number_tells_its_error_and_others_tell_none(void **state)
+{
+	static const uint32_t none[] = { 0, 1, 1000, 1009, 1298, 1300, UINT32_MAX };
+
+	(void)state;
+	for (enum err e = ERR_OK + 1; e < ERR_COUNT; e++)
+		assert_int_equal(err_of_number((uint32_t)err_number(e)), e);
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_int_equal(err_of_number(none[i]), ERR_OK);
+}
+
 /* RFC 6455 section 7.4: 1004, 1005, 1006 and 1015 are never sent. */
 static void every_close_has_a_code_that_may_be_sent_and_a_label(void **state)
 {
@@ -114,6 +125,7 @@ int main(void)
 		cmocka_unit_test(every_error_has_an_http_status),
 		cmocka_unit_test(only_what_no_correct_client_sends_counts_towards_max_errors),
 		cmocka_unit_test(numbers_on_the_wire_never_change),
+		cmocka_unit_test(a_number_tells_its_error_and_others_tell_none),
 		cmocka_unit_test(every_close_has_a_code_that_may_be_sent_and_a_label),
 		cmocka_unit_test(every_reason_fits_a_close_frame),
 	};
