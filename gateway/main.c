@@ -34,7 +34,9 @@
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* By the position of the option's value. */
-static const struct tier_ops *const tiers[] = { &tier_memory };
+static const struct tier_ops *const tiers[] = {
+	[TIER_MEMORY] = &tier_memory, [TIER_REDIS] = &tier_redis
+};
 
 struct gateway {
 	struct config *config;
@@ -73,6 +75,14 @@ static void warn_of_descriptors(const struct gateway *g)
 	if (g->descriptors < (uint64_t)g->config->max_connections + DESCRIPTORS_OTHER)
 		log_write(LOG_WARN, "descriptors.few", LOG_NUM("limit", g->descriptors),
 		          LOG_NUM("max_connections", g->config->max_connections), LOG_END);
+}
+
+/* An answer that is late, and one more, and the others have taken this gateway for dead. */
+static void warn_of_lease(const struct config *c)
+{
+	if (c->tier == TIER_REDIS && c->lease_ms < 2 * c->redis_timeout_ms)
+		log_write(LOG_WARN, "lease.short", LOG_NUM("lease_ms", c->lease_ms),
+		          LOG_NUM("redis_timeout_ms", c->redis_timeout_ms), LOG_END);
 }
 
 static void on_reload(void *ctx)
@@ -123,6 +133,15 @@ static void on_end(void *ctx)
 	}
 	g->ending = true;
 	hub_drain(g->hub, on_stop_accepting, on_drained, g);
+}
+
+/* The other gateways of this cluster are configured otherwise: this one would only do harm. */
+static void on_unfit(void *ctx)
+{
+	struct gateway *g = ctx;
+
+	g->exit_code = EXIT_FAILED;
+	loop_stop(g->loop);
 }
 
 /* --- starting ----------------------------------------------------------------------------------------- */
@@ -187,7 +206,9 @@ static bool start(struct gateway *g, struct buf *error)
 	struct hub_options ho = { .config = g->config,
 		                  .metrics = &g->metrics,
 		                  .tier = tiers[g->config->tier],
-		                  .dispatch = dispatch_input };
+		                  .dispatch = dispatch_input,
+		                  .unfit = on_unfit,
+		                  .unfit_ctx = g };
 
 	raise_descriptors(g);
 	if (!check_descriptors(g, error) || !seed_maps(error))
@@ -228,6 +249,7 @@ static int run(struct config *c, int argc, char **argv)
 	mallopt(M_TRIM_THRESHOLD, HEAP_KEPT);
 	mallopt(M_TOP_PAD, HEAP_KEPT / 16);
 	set_log(c);
+	warn_of_lease(c);
 	if (start(&g, &error)) {
 		log_write(LOG_INFO, "gateway.ready", LOG_TEXT("listen", server_address(g.server)),
 		          LOG_TEXT("admin", server_admin_address(g.server)),
@@ -269,8 +291,19 @@ static void write_version(const struct config *c, struct buf *out)
 	buf_str(out, "roomcast-gateway " ROOMCAST_VERSION "\n");
 }
 
-static int act(enum config_action action, struct config *c, int argc, char **argv)
+/* What only the tier can know of its options. */
+static bool check_tier(const struct config *c, struct buf *error)
 {
+	const struct tier_ops *t = tiers[c->tier];
+
+	return t->check == NULL || t->check(c, error);
+}
+
+static int act(enum config_action action, struct config *c, int argc, char **argv,
+               struct buf *error)
+{
+	if ((action == CONFIG_CHECK || action == CONFIG_RUN) && !check_tier(c, error))
+		return fail(EXIT_USAGE, error);
 	switch (action) {
 	case CONFIG_HELP: return show(write_help, c);
 	case CONFIG_VERSION: return show(write_version, c);
@@ -295,7 +328,7 @@ int main(int argc, char **argv)
 	if (c == NULL)
 		code = fail(unreadable ? EXIT_FAILED : EXIT_USAGE, &error);
 	else
-		code = act(action, c, argc, argv);
+		code = act(action, c, argc, argv, &error);
 	config_free(c);
 	buf_fini(&error);
 	return code;

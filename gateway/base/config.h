@@ -20,6 +20,9 @@ struct room_policy {
 #include "gateway/base/room_policy.def"
 };
 
+/* Of the option `tier`. */
+enum { TIER_MEMORY, TIER_REDIS };
+
 enum { PRESENCE_OPTIONAL, PRESENCE_ON, PRESENCE_OFF };
 
 struct config {
@@ -27,6 +30,7 @@ struct config {
 #define BYTES(name, light, standard, high, least, most, reload, help) int64_t name;
 #define FLAG(name, value, reload, help) bool name;
 #define TEXT(name, value, reload, help) char *name;
+#define SECRET(name, value, reload, help) char *name;
 #define CHOICE(name, value, reload, choices, help) int name;
 #include "gateway/base/config.def"
 	char *config; /* the file, or NULL */
@@ -60,7 +64,7 @@ bool config_reload(struct config *c, int argc, char *const argv[], char *const e
  * Its `pattern` is NULL: a reload takes the sections away. */
 struct room_policy config_room_policy(const struct config *c, struct slice room);
 
-/* An annotated example file with the values in force; and the usage text. */
+/* An annotated example file with the values in force, secrets left out; and the usage text. */
 void config_print(const struct config *c, struct buf *out);
 void config_help(struct buf *out);
 

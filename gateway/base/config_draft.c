@@ -3,6 +3,8 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#define PREFIX_MAX 64 /* bytes of redis_prefix */
+
 static size_t row_index(const struct config_row *r)
 {
 	return (size_t)(r - config_rows);
@@ -178,6 +180,33 @@ static bool check_addresses(struct config_draft *d)
 	return refuse_pair(d, CONFIG_ROW_listen, "another address than", CONFIG_ROW_admin_listen);
 }
 
+static bool prefix_ok(const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	for (const char *p = prefix; *p != '\0'; p++)
+		if (!isalnum((unsigned char)*p) && strchr("_-.:", *p) == NULL)
+			return false;
+	return n > 0 && n <= PREFIX_MAX;
+}
+
+static bool check_redis(struct config_draft *d)
+{
+	const struct config_row *prefix = &config_rows[CONFIG_ROW_redis_prefix];
+	struct config *c = d->c;
+
+	if (!prefix_ok(c->redis_prefix)) {
+		say_where(d, prefix, d->from[CONFIG_ROW_redis_prefix]);
+		config_quote(d->error, slice_of(c->redis_prefix));
+		buf_printf(d->error, " is not 1 to %d of A-Z a-z 0-9 _ - . :", PREFIX_MAX);
+		return false;
+	}
+	if ((*c->redis_cert == '\0') != (*c->redis_key == '\0'))
+		return refuse_pair(d, CONFIG_ROW_redis_cert, "given together with",
+		                   CONFIG_ROW_redis_key);
+	return true;
+}
+
 bool draft_check(struct config_draft *d)
 {
 	const struct config *c = d->c;
@@ -191,5 +220,5 @@ bool draft_check(struct config_draft *d)
 	if ((*c->tls_cert == '\0') != (*c->tls_key == '\0'))
 		return refuse_pair(d, CONFIG_ROW_tls_cert, "given together with",
 		                   CONFIG_ROW_tls_key);
-	return check_addresses(d);
+	return check_addresses(d) && check_redis(d);
 }

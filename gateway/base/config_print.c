@@ -71,6 +71,10 @@ static void print_option(const struct config_row *r, const struct config *c, str
 
 	buf_printf(out, "\n# %s\n# ", r->help);
 	describe(r, out);
+	if (r->secret && !shown_only) {
+		buf_printf(out, "# it is set, and a secret: not shown here\n#%s =\n", r->name);
+		return;
+	}
 	buf_printf(out, "%s%s = ", shown_only ? "#" : "", r->name);
 	row_print(r, c, out);
 	buf_char(out, '\n');

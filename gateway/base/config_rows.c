@@ -36,6 +36,8 @@ const struct config_row config_rows[CONFIG_ROWS] = {
 	{ #id, says, CONFIG_FLAG, FIELD(id), .preset = { value, value, value }, .reload = when },
 #define TEXT(id, value, when, says)                                                                \
 	{ #id, says, CONFIG_TEXT, FIELD(id), .text = value, .reload = when },
+#define SECRET(id, value, when, says)                                                              \
+	{ #id, says, CONFIG_TEXT, FIELD(id), .text = value, .reload = when, .secret = true },
 #define CHOICE(id, value, when, names, says)                                                       \
 	{ #id,                                                                                     \
 	  says,                                                                                    \
@@ -235,7 +237,10 @@ bool row_parse(const struct config_row *r, const char *text, int64_t *number, st
 		wrong = "is too large";
 	if (wrong == NULL)
 		return true;
-	config_quote(why, slice_of(text));
+	if (r->secret)
+		buf_str(why, "the value (not shown)");
+	else
+		config_quote(why, slice_of(text));
 	buf_printf(why, " %s", wrong);
 	if (r->kind != CONFIG_TEXT) {
 		buf_str(why, "; allowed: ");
@@ -282,8 +287,12 @@ void row_print_value(const struct config_row *r, int64_t number, const char *tex
 
 void row_print(const struct config_row *r, const void *base, struct buf *out)
 {
+	const char *text = NULL;
+
 	if (r->kind == CONFIG_TEXT)
-		buf_str(out, *(char *const *)((const char *)base + r->at));
+		text = *(char *const *)((const char *)base + r->at);
+	if (text != NULL)
+		buf_str(out, r->secret && *text != '\0' ? "***" : text);
 	else
 		row_print_value(r, row_get(r, base), NULL, out);
 }

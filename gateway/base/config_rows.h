@@ -20,6 +20,7 @@ struct config_row {
 	int64_t least, most;
 	const char *choices; /* "first|second", by position */
 	bool reload;
+	bool secret; /* TEXT that is never shown */
 };
 
 /* Positions in config_rows. */
@@ -28,6 +29,7 @@ enum {
 #define BYTES(name, light, standard, high, least, most, reload, help) CONFIG_ROW_##name,
 #define FLAG(name, value, reload, help) CONFIG_ROW_##name,
 #define TEXT(name, value, reload, help) CONFIG_ROW_##name,
+#define SECRET(name, value, reload, help) CONFIG_ROW_##name,
 #define CHOICE(name, value, reload, choices, help) CONFIG_ROW_##name,
 #include "gateway/base/config.def"
 	CONFIG_OPTIONS, /* what a file may say */
@@ -68,7 +70,8 @@ char **row_text(const struct config_row *r, void *base);
  * is allowed. */
 bool row_parse(const struct config_row *r, const char *text, int64_t *number, struct buf *why);
 
-/* A value as row_parse() reads it, and what it may be ("1 to 100"; nothing for TEXT). */
+/* A value as row_parse() reads it (a secret one as ***), and what it may be ("1 to 100"; nothing
+ * for TEXT). */
 void row_print_value(const struct config_row *r, int64_t number, const char *text, struct buf *out);
 void row_print(const struct config_row *r, const void *base, struct buf *out);
 void row_print_allowed(const struct config_row *r, struct buf *out);

@@ -66,6 +66,7 @@ void client_confirm(struct session *s, struct slice event_id)
 	char text[TOPIC_MAX];
 	struct slice publisher;
 	struct parcel p = { .kind = PARCEL_ACKED, .id = event_id, .from = client_member(s) };
+	const struct tier_message m = { .parcel = &p };
 
 	if (dot == NULL || event_id.n >= CLIENT_EVENT_ID_MAX)
 		return; /* none of ours */
@@ -73,8 +74,7 @@ void client_confirm(struct session *s, struct slice event_id)
 	if (!topic_name_ok(publisher))
 		return;
 	p.topic = topic_make(TOPIC_CLIENT, publisher, text);
-	(void)!s->hub->tier->ops->publish(s->hub->tier, &p, (struct slice){ NULL, 0 },
-	                                  on_confirm_sent, NULL);
+	(void)!s->hub->tier->ops->publish(s->hub->tier, &m, on_confirm_sent, NULL);
 }
 
 /* Only whom the message was for can confirm it. */

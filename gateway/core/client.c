@@ -82,6 +82,7 @@ void *request_new(struct session *s, size_t size, struct slice id)
 	if (id.p != NULL) {
 		r->id = (struct slice){ (char *)r + size, id.n };
 		memcpy((char *)r + size, id.p, id.n);
+		s->n_asking++;
 	}
 	s->refs++;
 	list_push(&s->hub->requests, &r->node);
@@ -100,6 +101,10 @@ void request_end(struct request *r)
 	list_remove(&r->node);
 	if (r->fini != NULL)
 		r->fini(r);
+	if (r->id.p != NULL) {
+		s->n_asking--;
+		session_go_on(s);
+	}
 	free(r);
 	session_unref(s);
 }

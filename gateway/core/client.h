@@ -81,10 +81,13 @@ enum err membership_list(struct session *s, struct slice room, tier_room_done *d
 
 /* --- publishing ----------------------------------------------------------------------------------------- */
 
-/* Hand to the tier: `p` without topic and ts. ERR_OVERLOADED: memory is short. ERR_GONE: a client of
- * this gateway that is not there. */
+#define PUBLISH_COUNT 1u /* tell how many connections it is for */
+#define PUBLISH_EXACT 2u /* to a client: ask its gateway whether it is there (not with a key) */
+
+/* Hand to the tier: `p` without topic and ts. ERR_OVERLOADED: memory is short. ERR_GONE: a client that
+ * is not there (of this gateway, or PUBLISH_EXACT), or whose gateway is not. */
 enum err hub_publish(struct hub *h, const struct topic *t, struct parcel *p, struct slice key,
-                     tier_published *done, void *ctx) must_check;
+                     unsigned int wishes, tier_published *done, void *ctx) must_check;
 
 /* Expect confirmations of a message to `topic`: its event id is written to `id` (CLIENT_EVENT_ID_MAX bytes);
  * `request_id` is what the client called it. The oldest expectation of 64 is forgotten. */

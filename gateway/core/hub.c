@@ -2,6 +2,7 @@
 
 #include "broker-common/log.h"
 #include "broker-common/version.h"
+#include "gateway/core/ask.h"
 #include "gateway/core/channel.h"
 #include "gateway/core/delivery.h"
 #include "gateway/core/presence.h"
@@ -9,6 +10,7 @@
 #include "gateway/core/session_core.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 static struct slice address_key(const struct map_node *n)
@@ -18,11 +20,26 @@ static struct slice address_key(const struct map_node *n)
 	return (struct slice){ a->text, a->len };
 }
 
+/* The reason comes from outside: it is cut where it is too long. */
+static void keep_reason(struct link *l, const char *reason)
+{
+	static const char *const heads[] = { "tier not reached yet", "tier down" };
+	const char *head = heads[l->been_up];
+
+	snprintf(l->why, sizeof l->why, "%s%s%s", head, *reason == '\0' ? "" : ": ", reason);
+	l->reason = l->why + strlen(head) + (*reason == '\0' ? 0 : 2);
+}
+
 static void on_link(void *ctx, bool up, bool lost, const char *reason)
 {
 	struct hub *h = ctx;
+	struct link *l = &h->link;
 
-	h->tier_up = up;
+	if (l->up && !up)
+		l->down_since_ms = loop_now_ms(h->loop);
+	l->up = up;
+	l->been_up |= up;
+	keep_reason(l, reason);
 	h->metrics->tier_up = up;
 	log_write(up ? LOG_INFO : LOG_WARN, "tier.link", LOG_TEXT("state", up ? "up" : "down"),
 	          LOG_TEXT("reason", reason), LOG_END);
@@ -30,17 +47,20 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 		delivery_gap_all(h, GAP_TIER);
 }
 
-/* Nothing is asked of other nodes yet. */
-static void on_call(void *ctx, struct slice request, struct buf *reply)
+static void on_unfit(void *ctx, const char *reason)
 {
-	(void)ctx, (void)request;
-	envelope_error_object(reply, ERR_NOT_SUPPORTED, NULL);
+	struct hub *h = ctx;
+
+	log_write(LOG_ERROR, "tier.unfit", LOG_TEXT("reason", reason), LOG_END);
+	if (h->unfit != NULL)
+		h->unfit(h->unfit_ctx);
 }
 
 static const struct tier_events events = {
 	.message = delivery_message,
 	.link = on_link,
-	.call = on_call,
+	.call = ask_answer,
+	.unfit = on_unfit,
 };
 
 static void draw_node_id(struct hub *h)
@@ -65,13 +85,17 @@ struct hub *hub_open(const struct hub_options *o)
 	h->config = o->config;
 	h->metrics = o->metrics;
 	h->dispatch = o->dispatch;
-	h->opened_ms = loop_now_ms(h->loop);
+	h->unfit = o->unfit;
+	h->unfit_ctx = o->unfit_ctx;
+	h->opened_ms = h->link.down_since_ms = loop_now_ms(h->loop);
+	keep_reason(&h->link, "");
 	map_init(&h->sessions, session_key);
 	map_init(&h->channels, channel_key);
 	map_init(&h->addresses, address_key);
 	list_init(&h->ending);
 	list_init(&h->requests);
 	list_init(&h->ups);
+	list_init(&h->asked);
 	list_init(&h->batches);
 	h->end = (struct deferred){ .run = session_end_all, .ctx = h };
 	timer_init(&h->batch_timer, h->loop, presence_due, h);
@@ -128,6 +152,7 @@ void hub_close(struct hub *h)
 	session_end_all(h);
 	h->tier->ops->close(h->tier);
 	forget_requests(h);
+	ask_forget(h);
 	hub_forget_publishes(h);
 	map_each(&h->channels, forget_channel, NULL);
 	map_fini(&h->channels);
@@ -150,13 +175,25 @@ void hub_reconfigure(struct hub *h)
 	map_each(&h->channels, reconfigure_channel, NULL);
 }
 
+static uint64_t down_for_ms(const struct hub *h)
+{
+	return h->link.up ? 0 : loop_now_ms(h->loop) - h->link.down_since_ms;
+}
+
+/* A moment without the tier is no reason to send this gateway's clients elsewhere: the others may
+ * have lost it too. */
+static bool tier_missed(const struct hub *h)
+{
+	return !h->link.been_up || down_for_ms(h) >= (uint64_t)h->config->degraded_ready_ms;
+}
+
 bool hub_ready(const struct hub *h, const char **reason)
 {
-	*reason = "ready";
+	*reason = h->link.up ? "ready" : h->link.why;
 	if (h->drain.asked)
 		*reason = "draining";
-	else if (!h->tier_up)
-		*reason = "tier down";
+	else if (!h->link.up && tier_missed(h))
+		return false;
 	else if (h->overload == OVERLOAD_OVERLOADED)
 		*reason = "overloaded";
 	else if (h->connections >= (uint64_t)h->config->max_connections)
@@ -166,6 +203,21 @@ bool hub_ready(const struct hub *h, const char **reason)
 	return false;
 }
 
+static const char *status_word(const struct hub *h, bool ready)
+{
+	if (h->drain.asked)
+		return "draining";
+	return ready && h->link.up ? "ok" : "degraded";
+}
+
+static void write_link(const struct hub *h, struct buf *out)
+{
+	buf_printf(out, "\"tier\":{\"name\":\"%s\",\"up\":%s,\"reason\":", h->tier->ops->name,
+	           h->link.up ? "true" : "false");
+	buf_json(out, slice_of(h->link.reason));
+	buf_printf(out, ",\"down_ms\":%llu}", (unsigned long long)down_for_ms(h));
+}
+
 void hub_status(struct hub *h, struct buf *out)
 {
 	static const char *const overload[] = { "normal", "pressured", "overloaded" };
@@ -173,19 +225,18 @@ void hub_status(struct hub *h, struct buf *out)
 	bool ready = hub_ready(h, &reason);
 
 	hub_measure(h);
+	buf_printf(out, "{\"status\":\"%s\",\"reason\":", status_word(h, ready));
+	buf_json(out, slice_of(reason));
 	buf_printf(out,
-	           "{\"status\":\"%s\",\"reason\":\"%s\",\"node\":\"%.*s\",\"version\":\"%s\","
-	           "\"uptime_s\":%llu,\"connections\":%u,\"max_connections\":%lld,"
-	           "\"tier\":{\"name\":\"%s\",\"up\":%s},\"overload\":\"%s\","
-	           "\"queued_bytes\":%llu,\"memory_limit\":%llu}",
-	           ready                    ? "ok"
-	                   : h->drain.asked ? "draining"
-	                                    : "degraded",
-	           reason, NODE_ID_LEN, h->node, ROOMCAST_VERSION,
+	           ",\"node\":\"%.*s\",\"version\":\"%s\",\"uptime_s\":%llu,\"connections\":%u,"
+	           "\"max_connections\":%lld,",
+	           NODE_ID_LEN, h->node, ROOMCAST_VERSION,
 	           (unsigned long long)(loop_now_ms(h->loop) - h->opened_ms) / 1000u,
-	           h->connections, (long long)h->config->max_connections, h->tier->ops->name,
-	           h->tier_up ? "true" : "false", overload[h->overload],
-	           (unsigned long long)h->budget.used, (unsigned long long)h->memory_limit);
+	           h->connections, (long long)h->config->max_connections);
+	write_link(h, out);
+	buf_printf(out, ",\"overload\":\"%s\",\"queued_bytes\":%llu,\"memory_limit\":%llu}",
+	           overload[h->overload], (unsigned long long)h->budget.used,
+	           (unsigned long long)h->memory_limit);
 }
 
 static void measure_queue(struct map_node *n, void *ctx)
@@ -203,6 +254,8 @@ void hub_measure(struct hub *h)
 	h->metrics->queued_messages = h->metrics->queue_longest = 0;
 	map_each(&h->sessions, measure_queue, h->metrics);
 	quota_look(h);
+	if (h->tier->ops->measure != NULL)
+		h->tier->ops->measure(h->tier);
 	h->metrics->connections = h->connections;
 	h->metrics->queued_bytes = h->budget.used;
 	h->metrics->draining = h->drain.asked;

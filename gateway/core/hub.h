@@ -23,6 +23,10 @@ struct hub_options {
 
 	/* A frame from a client, when its turn has come: verbs/dispatch.c. */
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
+
+	/* The tier says that this gateway may not run beside the others (it was logged). Or NULL. */
+	void (*unfit)(void *ctx);
+	void *unfit_ctx;
 };
 
 /* NULL: no memory, or the tier could not be opened (logged). */
@@ -37,7 +41,8 @@ void hub_reconfigure(struct hub *h);
 /* NODE_ID_LEN bytes. */
 struct slice hub_node(const struct hub *h);
 
-/* Whether new clients are welcome (/readyz); `*reason` says why not. */
+/* Whether new clients shall be sent here (/readyz); `*reason` says why not, or that the tier is
+ * down for a moment (`degraded_ready_ms`). Borrowed until the hub changes. */
 bool hub_ready(const struct hub *h, const char **reason);
 
 /* Details for /healthz: one JSON object. */

@@ -16,6 +16,8 @@ struct entry {
 	bool again;    /* it has a seat already; now it shall be seen */
 	bool counted;  /* in session.n_entering */
 	bool listed;   /* the client is shown the list */
+	bool entered;  /* at the tier */
+	uint8_t lists; /* asked for once more */
 	struct slice info;
 	tier_room_done *done;
 	void *ctx;
@@ -58,20 +60,48 @@ static enum err take_seat(struct entry *e, const struct tier_room *room)
 	return ERR_OK;
 }
 
+/* Answers and notices have no order between them: a list may be older than what this gateway has told
+ * of the room already, and who got it would never hear of the changes between. Ask again; not for
+ * ever, since a tier that lost its data may count from below. */
+#define MORE_LISTS_MAX 3
+
+static bool list_is_old(const struct entry *e, const struct tier_room *room)
+{
+	return e->listed && e->presence && room->rev < e->channel->told_rev &&
+		e->lists < MORE_LISTS_MAX;
+}
+
+static enum err ask_list(struct entry *e, tier_room_done *done)
+{
+	struct channel *c = e->channel;
+
+	return c->hub->tier->ops->room(c->hub->tier, channel_topic(c),
+	                               e->presence ? (uint64_t)c->presence_max : 0, done, e);
+}
+
 static void on_entered(void *ctx, enum err err, const struct tier_room *room)
 {
 	struct entry *e = ctx;
-	struct session *s = e->request.session;
 	struct channel *c = e->channel;
+	bool live = request_is_live(&e->request);
 
-	if (err == ERR_OK && !request_is_live(&e->request)) {
-		/* The client went meanwhile. If it had a seat, that has been left, once, already. */
-		if (!e->again)
-			c->hub->tier->ops->leave(c->hub->tier, channel_topic(c), session_id(s));
-		err = ERR_GONE;
-	} else if (err == ERR_OK && (err = take_seat(e, room)) != ERR_OK && !e->again) {
-		c->hub->tier->ops->leave(c->hub->tier, channel_topic(c), session_id(s));
+	e->entered |= err == ERR_OK;
+	if (err == ERR_OK && live && list_is_old(e, room)) {
+		e->lists++;
+		if (ask_list(e, on_entered) == ERR_OK)
+			return;
 	}
+	if (err == ERR_OK && !live)
+		err = ERR_GONE;
+	else if (err == ERR_OK)
+		err = take_seat(e, room);
+	else if (e->entered && e->again && live)
+		(void)take_seat(e,
+		                &no_room); /* it is seen from now on, though not told of others */
+	/* Who was seated before is left when its seat is; the others are left here. */
+	if (err != ERR_OK && e->entered && !e->again)
+		c->hub->tier->ops->leave(c->hub->tier, channel_topic(c),
+		                         session_id(e->request.session));
 	entry_end(e, err, err == ERR_OK ? room : &no_room);
 }
 
@@ -154,6 +184,11 @@ static void on_listed(void *ctx, enum err err, const struct tier_room *room)
 	struct entry *e = ctx;
 	struct seat_ref *seat = channel_seat(e->channel, e->request.session);
 
+	if (err == ERR_OK && list_is_old(e, room)) {
+		e->lists++;
+		if (ask_list(e, on_listed) == ERR_OK)
+			return;
+	}
 	/* What the list holds need not be told again. */
 	if (err == ERR_OK && seat != NULL && e->listed)
 		e->channel->members[seat->at].seen_rev = room->rev;
@@ -186,8 +221,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 	e->listed = w->presence;
 	e->again = seat != NULL && e->presence && !c->members[seat->at].visible;
 	if (seat != NULL && !e->again)
-		err = h->tier->ops->room(h->tier, channel_topic(c),
-		                         e->presence ? (uint64_t)c->presence_max : 0, on_listed, e);
+		err = ask_list(e, on_listed);
 	else
 		err = entry_start(e);
 	if (err == ERR_OK) {
@@ -236,8 +270,24 @@ enum err membership_list(struct session *s, struct slice room, tier_room_done *d
 {
 	struct hub *h = s->hub;
 	char text[TOPIC_MAX];
-	int64_t most = config_room_policy(h->config, room).presence_max;
+	struct slice topic = topic_make(TOPIC_ROOM, room, text);
+	struct channel *c = channel_find(h, topic);
+	struct entry *e;
+	enum err err;
 
-	return h->tier->ops->room(h->tier, topic_make(TOPIC_ROOM, room, text), (uint64_t)most, done,
-	                          ctx);
+	if (c == NULL) /* nothing has been told of it here */
+		return h->tier->ops->room(
+			h->tier, topic, (uint64_t)config_room_policy(h->config, room).presence_max,
+			done, ctx);
+	e = entry_new(s, c, done, ctx, (struct slice){ NULL, 0 });
+	if (e == NULL)
+		return ERR_INTERNAL;
+	e->presence = e->listed = true;
+	c->refs++;
+	err = ask_list(e, on_listed);
+	if (err != ERR_OK) {
+		request_end(&e->request);
+		channel_put(c);
+	}
+	return err;
 }

@@ -30,6 +30,7 @@ struct presence_batch {
 static void batch_free(struct presence_batch *b)
 {
 	list_remove(&b->node);
+	b->channel->told_rev = b->rev;
 	b->channel->batch = NULL;
 	buf_fini(&b->text);
 	free(b);
@@ -97,15 +98,24 @@ static void add_change(struct presence_batch *b, const struct parcel *p)
 	c->member_n = (uint32_t)(b->text.n - member_at);
 }
 
+static bool takes(const struct presence_batch *b, const struct parcel *p)
+{
+	return p->rev == b->rev + 1 && (b->n == 0) == p->counts_only && b->n < BATCH_CHANGES &&
+		!holds(b, p);
+}
+
 void presence_change(struct channel *c, const struct parcel *p)
 {
 	struct presence_batch *b = c->batch;
 
 	if (c->n_seeing == 0) {
 		presence_forget(c);
+		c->told_rev = p->rev;
 		return;
 	}
-	if (b != NULL && ((b->n == 0) != p->counts_only || b->n == BATCH_CHANGES || holds(b, p))) {
+	if (b != NULL && p->rev <= b->rev)
+		return; /* old */
+	if (b != NULL && !takes(b, p)) {
 		presence_flush(c);
 		b = NULL;
 	}

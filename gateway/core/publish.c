@@ -1,6 +1,7 @@
 /*
  * The way up: a checked publish is handed to the tier.
  */
+#include "gateway/core/ask.h"
 #include "gateway/core/client.h"
 #include "gateway/core/quota.h"
 #include "gateway/core/session_core.h"
@@ -33,20 +34,36 @@ static void on_published(void *ctx, enum err e, const struct tier_accepted *a)
 	free(u);
 }
 
+/* The gateway of another client has answered. */
+static void on_delivered(void *ctx, enum err e, bool there)
+{
+	const struct tier_accepted a = { .nodes = there, .receivers = there };
+
+	on_published(ctx, e == ERR_OK && !there ? ERR_GONE : e, &a);
+}
+
+static bool is_here(const struct hub *h, const struct topic *client)
+{
+	return slice_starts(client->name, hub_node(h));
+}
+
 /* Of this gateway's own clients we know whether they are there. */
 static bool is_gone(struct hub *h, const struct topic *t)
 {
 	struct session *s;
 
-	if (t->kind != TOPIC_CLIENT || !slice_starts(t->name, hub_node(h)))
+	if (t->kind != TOPIC_CLIENT || !is_here(h, t))
 		return false;
 	s = session_find(h, t->name);
 	return s == NULL || s->state >= SESSION_DISCONNECTING;
 }
 
 enum err hub_publish(struct hub *h, const struct topic *t, struct parcel *p, struct slice key,
-                     tier_published *done, void *ctx)
+                     unsigned int wishes, tier_published *done, void *ctx)
 {
+	const struct tier_message m = { .parcel = p,
+		                        .key = key,
+		                        .count = (wishes & PUBLISH_COUNT) != 0 };
 	struct up *u;
 	enum err e;
 
@@ -61,7 +78,11 @@ enum err hub_publish(struct hub *h, const struct topic *t, struct parcel *p, str
 	p->born_us = loop_wall_us(h->loop);
 	p->ts_ms = (int64_t)(p->born_us / 1000u);
 	*u = (struct up){ .hub = h, .done = done, .ctx = ctx, .sent_us = p->born_us };
-	e = h->tier->ops->publish(h->tier, p, key, on_published, u);
+	/* A key has to be claimed in the same step as it is sent, so that goes without asking. */
+	if (t->kind == TOPIC_CLIENT && (wishes & PUBLISH_EXACT) && key.p == NULL && !is_here(h, t))
+		e = ask_deliver(h, t->name, p, on_delivered, u);
+	else
+		e = h->tier->ops->publish(h->tier, &m, on_published, u);
 	if (e == ERR_OK)
 		list_push(&h->ups, &u->node);
 	else
@@ -109,5 +130,5 @@ enum err hub_publish_json(struct hub *h, char *body, size_t n, char scratch[128]
 			return ERR_INTERNAL;
 	}
 	*detail = NULL;
-	return hub_publish(h, &f.topic, &p, key, done, ctx);
+	return hub_publish(h, &f.topic, &p, key, PUBLISH_COUNT | PUBLISH_EXACT, done, ctx);
 }

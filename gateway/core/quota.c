@@ -149,6 +149,8 @@ enum admission session_admit(struct hub *h, struct slice address)
 	quota_look(h);
 	if (h->drain.refusing)
 		return ADMIT_DRAINING;
+	if (!h->link.up)
+		return ADMIT_TIER;
 	if (h->overload == OVERLOAD_OVERLOADED)
 		return ADMIT_OVERLOADED;
 	if (h->connections >= (uint64_t)c->max_connections)
@@ -167,6 +169,7 @@ int admission_label(enum admission a)
 	case ADMIT_ADDRESS: return REFUSED_ADDRESS;
 	case ADMIT_OVERLOADED: return REFUSED_OVERLOADED;
 	case ADMIT_DRAINING: return REFUSED_DRAINING;
+	case ADMIT_TIER: return REFUSED_TIER;
 	case ADMIT_OK:
 	case ADMIT_FULL: break;
 	}

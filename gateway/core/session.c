@@ -162,7 +162,7 @@ struct session *session_open_refused(struct hub *h, const struct session_options
 
 	if (s == NULL)
 		return NULL;
-	session_refuse(s, "full");
+	session_refuse(s, h->link.up ? "full" : "tier");
 	return s;
 }
 
@@ -253,6 +253,13 @@ static bool answers_fill(const struct session *s)
 		s->queue.control_messages >= s->hub->limits.control_messages / 2;
 }
 
+/* So does who asks faster than the tier answers: when it fails, all the answers come at once. */
+static bool must_wait(const struct session *s)
+{
+	return s->barriers > 0 || answers_fill(s) ||
+		s->queue.control_messages + s->n_asking >= s->hub->limits.control_messages / 2;
+}
+
 /* It asks and does not read the answers; not for ever. */
 static void jam(struct session *s)
 {
@@ -290,7 +297,7 @@ void session_input(struct session *s, char *text, size_t n)
 		return;
 	h->metrics->frames_received++;
 	h->metrics->bytes_received += n;
-	if (s->barriers > 0 || answers_fill(s) || !list_is_empty(&s->stash))
+	if (must_wait(s) || !list_is_empty(&s->stash))
 		stash(s, text, n);
 	else
 		h->dispatch(h, s, text, n);
@@ -303,7 +310,7 @@ static void unstash(void *ctx)
 	struct hub *h = s->hub;
 	struct list_node *n;
 
-	while (s->barriers == 0 && !answers_fill(s) && s->state <= SESSION_CONNECTED &&
+	while (!must_wait(s) && s->state <= SESSION_CONNECTED &&
 	       (n = list_first(&s->stash)) != NULL) {
 		struct stashed *f = container_of(n, struct stashed, node);
 
@@ -323,11 +330,10 @@ static void unstash(void *ctx)
 	session_unref(s);
 }
 
-static void unstash_later(struct session *s)
+void session_go_on(struct session *s)
 {
-	if (s->state > SESSION_CONNECTED || answers_fill(s))
-		return;
-	if (s->barriers > 0 || list_is_empty(&s->stash) || list_has(&s->unstash.node))
+	if (list_is_empty(&s->stash) || s->state > SESSION_CONNECTED || must_wait(s) ||
+	    list_has(&s->unstash.node))
 		return;
 	s->refs++;
 	loop_defer(s->hub->loop, &s->unstash);
@@ -341,7 +347,7 @@ void client_barrier(struct session *s, bool stands)
 	}
 	assert(s->barriers > 0);
 	s->barriers--;
-	unstash_later(s);
+	session_go_on(s);
 }
 
 void session_alive(struct session *s)
@@ -401,7 +407,7 @@ static void go_on_reading(struct session *s)
 		list_remove(&s->phase);
 		list_push(&s->hub->jammed, &s->phase);
 	}
-	unstash_later(s);
+	session_go_on(s);
 }
 
 size_t session_take(struct session *s, char *out, size_t room)

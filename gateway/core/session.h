@@ -57,6 +57,7 @@ enum admission {
 	ADMIT_ADDRESS,    /* 429 */
 	ADMIT_OVERLOADED, /* 503 */
 	ADMIT_DRAINING,   /* 503 */
+	ADMIT_TIER,       /* 503: no topic could be reached */
 };
 enum admission session_admit(struct hub *h, struct slice address);
 

@@ -19,6 +19,9 @@ void session_gap(struct session *s, enum lane lane, struct slice topic, enum gap
 
 void session_unref(struct session *s);
 
+/* What made its frames wait may be over. */
+void session_go_on(struct session *s);
+
 /* The one place where a state changes. */
 void session_move(struct session *s, enum session_state to);
 

@@ -68,6 +68,7 @@ struct session {
 	uint32_t n_seats, room_seats;
 	uint32_t n_topics;   /* rooms and event types: what `topics_per_client` limits */
 	uint32_t n_entering; /* topics that count, on their way */
+	uint32_t n_asking;   /* requests with an id that the tier has not answered */
 	uint32_t attaching;  /* of its own topics, before the welcome */
 	uint32_t refs;
 	struct list stash; /* frames that wait for a barrier */
@@ -88,7 +89,7 @@ struct channel_member {
 	uint32_t slot; /* in session.seats */
 	bool sees;     /* gets presence notices */
 	bool visible;
-	uint64_t seen_rev; /* of the list it was given */
+	uint64_t seen_rev; /* of the list it was given, or of its own coming */
 };
 
 struct channel {
@@ -100,6 +101,7 @@ struct channel {
 	uint32_t refs;                /* members and operations under way */
 	struct list waiting;          /* membership operations, until subscribed */
 	struct presence_batch *batch; /* changes not told yet, or NULL */
+	uint64_t told_rev;            /* changes up to this one have been told */
 	int64_t max_members, presence_max;
 	uint8_t state;    /* enum channel_state */
 	uint8_t kind;     /* enum topic_kind */
@@ -127,6 +129,14 @@ struct drain {
 	bool finished;
 };
 
+/* What the tier has said of itself last. */
+struct link {
+	bool up, been_up;
+	uint64_t down_since_ms; /* of the loop, while it is down */
+	char why[256];          /* "tier down: REASON" */
+	const char *reason;     /* in it */
+};
+
 enum overload { OVERLOAD_NORMAL, OVERLOAD_PRESSURED, OVERLOAD_OVERLOADED };
 
 struct hub {
@@ -135,6 +145,8 @@ struct hub {
 	struct metrics *metrics;
 	struct tier *tier;
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
+	void (*unfit)(void *ctx);
+	void *unfit_ctx;
 	char node[NODE_ID_LEN];
 	struct map sessions, channels, addresses;
 	uint32_t connections; /* that count; hub.sessions has the refused ones too */
@@ -150,13 +162,14 @@ struct hub {
 	struct deferred end;
 	struct list requests; /* under way at the tier, so that hub_close() can free them */
 	struct list ups;      /* the same for publishes */
+	struct list asked;    /* the same for questions to other gateways */
 	struct list batches;  /* presence changes not told yet, oldest first */
 	struct timer batch_timer;
 	uint32_t takes;  /* for sampling */
 	struct buf text; /* for building frames; never kept over a call */
 	struct drain drain;
 	uint64_t opened_ms;
-	bool tier_up;
+	struct link link;
 	bool closing;
 };
 

@@ -50,6 +50,9 @@ static const struct http_refusal admission_refusals[] = {
 	                       NULL },
 	[ADMIT_DRAINING] = { 503, "draining", "this gateway is about to end; try again elsewhere",
 	                     NULL },
+	[ADMIT_TIER] = { 503, "unavailable",
+	                 "this gateway cannot reach the others at the moment; try again later",
+	                 NULL },
 };
 
 /* Whole seconds are all that HTTP knows, and 0 would bring them back at once. */

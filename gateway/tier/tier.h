@@ -6,8 +6,12 @@
  *   - Arguments are borrowed for the call; what a callback gets is borrowed for the callback.
  *   - Not ERR_OK: nothing was started and the callback never comes. ERR_OK: it comes exactly once, from
  *     the loop, never from inside the call; after tier_close() none comes.
- *   - Callbacks of one topic come in the order in which the tier accepted the operations, message
- *     events in between. What was accepted before `entered` is confirmed has come before it.
+ *   - Answers (`done`) of one topic come in the order in which the operations were accepted, those of
+ *     `subscribe` among themselves; messages and presence of one topic come in their one order.
+ *     Between answers and messages there is no order, but two: a message accepted after `subscribe`
+ *     or `enter` was confirmed comes, and comes after that confirmation; and `rev` tells which
+ *     presence changes a list holds (`enter` answers with the rev after its own change, also when no
+ *     list was asked for).
  */
 #ifndef ROOMCAST_TIER_H
 #define ROOMCAST_TIER_H
@@ -37,6 +41,10 @@ struct tier_events {
 
 	/* Another node asks; append the answer. */
 	void (*call)(void *ctx, struct slice request, struct buf *reply);
+
+	/* This node may not be part of that cluster (other gateways are configured otherwise): it shall
+	 * end. NULL: not of interest. */
+	void (*unfit)(void *ctx, const char *reason);
 };
 
 struct tier_options {
@@ -54,8 +62,15 @@ struct tier {
 
 struct tier_accepted {
 	uint32_t nodes;     /* gateways that took it */
-	uint64_t receivers; /* connections that the registry counts for the topic */
+	uint64_t receivers; /* connections that the registry counts for the topic; see `count` */
 	bool duplicate;     /* the key had been used: not sent again */
+};
+
+/* What is published, and how. */
+struct tier_message {
+	const struct parcel *parcel;
+	struct slice key; /* any bytes, claimed and published in one operation; NULL: none */
+	bool count;       /* `receivers` is wanted; else it may be 0 */
 };
 
 typedef void tier_published(void *ctx, enum err e, const struct tier_accepted *a);
@@ -63,7 +78,7 @@ typedef void tier_done(void *ctx, enum err e);
 
 /* A room as the registry sees it. */
 struct tier_room {
-	uint64_t rev;
+	uint64_t rev; /* begins anywhere, grows by exactly one per change of the visible members */
 	uint64_t count, users; /* visible connections, distinct users */
 	uint64_t connections;  /* all members, visible or not */
 	const struct member *members;
@@ -78,7 +93,7 @@ struct tier_entry {
 	struct member member;
 	bool visible;         /* counts as present: raises `rev`, and a notice goes out */
 	bool again;           /* it is entered already, invisible: only `visible` is new */
-	bool list;            /* answer with the members */
+	bool list;            /* answer with members and counts; else `rev` alone, if visible */
 	uint64_t max_members; /* 0: no limit; else ERR_ROOM_FULL above */
 	uint64_t presence_max;
 };
@@ -89,16 +104,24 @@ typedef void tier_reply(void *ctx, enum err e, struct slice reply);
 
 struct tier_ops {
 	const char *name; /* value of the `tier` option */
+
+	/* Whether the options make sense for this tier, before anything is opened; NULL: they always do.
+	 * False: one sentence in `error`, without secrets. */
+	bool (*check)(const struct config *c, struct buf *error);
+
 	struct tier *(*open)(const struct tier_options *o, const struct tier_events *ev, void *ctx);
 
-	/* Leaves every topic. No event and no callback after it returns. */
+	/* Leaves every topic; what was accepted before still goes out. No event and no callback after it
+	 * returns. */
 	void (*close)(struct tier *t);
 
-	/* bus. `key` (NULL: none): claimed and published in one operation; the same key again within
-	 * its time is answered with `duplicate`. ERR_UNAVAILABLE: never sent. ERR_UNCERTAIN: nobody
-	 * knows. ERR_GONE: a `client:` topic whose node does not exist. */
-	enum err (*publish)(struct tier *t, const struct parcel *p, struct slice key,
-	                    tier_published *done, void *ctx);
+	/* Bring the tier's gauges up to date; NULL: it has none. */
+	void (*measure)(struct tier *t);
+
+	/* bus. The same key again within its time is answered with `duplicate`. ERR_UNAVAILABLE: never
+	 * sent. ERR_UNCERTAIN: nobody knows. ERR_GONE: a `client:` topic whose node does not exist. */
+	enum err (*publish)(struct tier *t, const struct tier_message *m, tier_published *done,
+	                    void *ctx);
 	enum err (*subscribe)(struct tier *t, struct slice topic, tier_done *done, void *ctx);
 	void (*unsubscribe)(struct tier *t, struct slice topic);
 
@@ -115,7 +138,7 @@ struct tier_ops {
 	                   tier_names_done *done, void *ctx);
 	enum err (*nodes)(struct tier *t, tier_names_done *done, void *ctx);
 
-	/* call: to exactly one node. ERR_GONE: no such node; ERR_UNCERTAIN: no answer in time. */
+	/* call: to exactly one node. ERR_GONE: no such node; ERR_UNCERTAIN: no answer within `deadline_ms`. */
 	enum err (*call)(struct tier *t, struct slice node, struct slice request,
 	                 uint64_t deadline_ms, tier_reply *done, void *ctx);
 
@@ -125,6 +148,7 @@ struct tier_ops {
 };
 
 extern const struct tier_ops tier_memory;
+extern const struct tier_ops tier_redis;
 extern const struct tier_ops tier_fail; /* never up, refuses everything: for tests */
 
 /* Memory: what several nodes of one process share. Outlives its tiers. */

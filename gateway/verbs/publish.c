@@ -71,6 +71,7 @@ enum err verb_publish(struct verb_call *v)
 	};
 	const struct tier_accepted nobody = { 0 };
 	struct publish *p;
+	unsigned int wishes = 0;
 	enum err e;
 
 	if (!client_may(v->session, GRANT_PUBLISH, &f->topic))
@@ -87,7 +88,9 @@ enum err verb_publish(struct verb_call *v)
 	if (p == NULL)
 		return ERR_INTERNAL;
 	p->show_nodes = client_may(v->session, GRANT_PRESENCE, &f->topic);
-	e = hub_publish(v->hub, &f->topic, &parcel, key, on_published, p);
+	if (p->show_nodes && f->id.p != NULL)
+		wishes |= PUBLISH_EXACT; /* it may know whether the client is there, and asks */
+	e = hub_publish(v->hub, &f->topic, &parcel, key, wishes, on_published, p);
 	if (e == ERR_GONE)
 		on_published(p, e, &nobody);
 	else if (e != ERR_OK)

@@ -76,7 +76,7 @@ static void a_tier_that_refuses_is_told_and_nobody_waits(void **state)
 
 	(void)state;
 	assert_false(hub_ready(c->gateway[0].hub, &reason));
-	assert_string_equal(reason, "tier down");
+	assert_string_equal(reason, "tier not reached yet");
 	cluster_turn(c, 0);
 	client_expect(a, "{\"type\":\"reconnect\",\"after_ms\":5000");
 	assert_int_equal(a->why, CLOSE_TRY_LATER);

@@ -7,11 +7,13 @@ of a test every gateway is stopped by SIGTERM and must end with 0, without a san
 
 import asyncio
 import inspect
+import os
 
 import pytest
 
 from support.process import PROGRAM, Gateway
-from support.timing import seconds
+from support.redis import Redis
+from support.timing import eventually, seconds
 
 LIMIT = 60  # of one async test
 
@@ -35,6 +37,15 @@ def pytest_pyfunc_call(pyfuncitem):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "limit(seconds): how long an async test may take")
+    config.addinivalue_line("markers", "long: takes minutes; only with ROOMCAST_LONG")
+
+
+def pytest_collection_modifyitems(items):
+    if os.environ.get("ROOMCAST_LONG"):
+        return
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="takes minutes: tests/run.sh --long"))
 
 
 def pytest_make_parametrize_id(val):
@@ -50,6 +61,35 @@ def pytest_runtest_makereport(item, call):
     if report.failed and call.when == "call":
         for g in getattr(item, "gateways", []):
             report.sections.append((f"log of {g.log_path.parent.name}", g.log()[-4000:]))
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis server, which outlives the test's gateways."""
+    with Redis(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def cluster(redis, start):
+    """`await cluster(3, lease_ms=1000)`: so many gateways on one Redis; all of them are ready.
+
+    `redis="redis://…"` takes another road to it; `ready=False` does not wait.
+    """
+
+    async def start_cluster(n, ready=True, **options):
+        options = {"tier": "redis", "redis": redis.url(), "lease_ms": 2000, **options}
+        gateways = [await asyncio.to_thread(start, **options) for _ in range(n)]
+
+        async def all_ready():
+            answers = [await g.http("GET", "/readyz") for g in gateways]
+            return all(a.status == 200 for a in answers)
+
+        if ready:
+            await eventually(all_ready, timeout=10)
+        return gateways
+
+    return start_cluster
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from support.timing import ROOT, seconds
 
 def option_names():
     table = (ROOT / "gateway/base/config.def").read_text()
-    return re.findall(r"^(?:NUMBER|BYTES|FLAG|TEXT|CHOICE)\((\w+)", table, re.M)
+    return re.findall(r"^(?:NUMBER|BYTES|FLAG|TEXT|SECRET|CHOICE)\((\w+)", table, re.M)
 
 
 def one_sentence(done, code):

@@ -4,6 +4,8 @@
 #include "tests/support/config_case.h"
 #include "tests/support/test.h"
 
+#include <stdio.h>
+
 /* ---- who wins ---- */
 
 static void the_profiles_are_the_three_columns_of_the_table(void **state)
@@ -145,6 +147,39 @@ static void wrong_addresses_are_refused_where_they_stood(void **state)
 	assert_refused(NULL, NULL, "ROOMCAST_ADMIN_LISTEN=none",
 	               "environment ROOMCAST_ADMIN_LISTEN: \"none\"" NOT_AN_ADDRESS
 	               "; off: no such listener");
+}
+
+/* ---- redis ---- */
+
+static void a_prefix_may_stand_in_the_names_of_keys(void **state)
+{
+	char flag[100];
+
+	(void)state;
+	config_free(load(NULL, "--redis-prefix=A-z_0.9:x", NULL));
+	snprintf(flag, sizeof flag, "--redis-prefix=%064d", 0);
+	config_free(load(NULL, flag, NULL));
+#define NOT_A_PREFIX " is not 1 to 64 of A-Z a-z 0-9 _ - . :"
+	assert_refused(NULL, "--redis-prefix=a{b}", NULL,
+	               "flag --redis-prefix: \"a{b}\"" NOT_A_PREFIX);
+	assert_refused(NULL, NULL, "ROOMCAST_REDIS_PREFIX=",
+	               "environment ROOMCAST_REDIS_PREFIX: \"\"" NOT_A_PREFIX);
+	assert_refused("[gateway]\nredis_prefix = a*\n", NULL, NULL,
+	               "FILE:2: redis_prefix: \"a*\"" NOT_A_PREFIX);
+	snprintf(flag, sizeof flag, "--redis-prefix=%065d", 0);
+	assert_refused(
+		NULL, flag, NULL,
+		"flag --redis-prefix: "
+		"\"00000000000000000000000000000000000000000000000000000000000000000\"" NOT_A_PREFIX);
+}
+
+static void a_certificate_for_redis_needs_its_key(void **state)
+{
+	(void)state;
+	config_free(load(NULL, "--redis-cert=a.pem --redis-key=b.pem", NULL));
+	assert_refused(NULL, "--redis-cert=a.pem", NULL,
+	               "redis_cert (a.pem, flag --redis-cert) must be given together with "
+	               "redis_key (, profile standard)");
 }
 
 static void assert_split(const char *text, const char *host, uint16_t port)
@@ -354,6 +389,8 @@ int main(void)
 		cmocka_unit_test(the_timeout_must_be_longer_than_the_ping_interval),
 		cmocka_unit_test(both_listeners_need_an_address_of_their_own),
 		cmocka_unit_test(wrong_addresses_are_refused_where_they_stood),
+		cmocka_unit_test(a_prefix_may_stand_in_the_names_of_keys),
+		cmocka_unit_test(a_certificate_for_redis_needs_its_key),
 		cmocka_unit_test(an_address_is_split_into_a_numeric_host_and_a_port),
 		cmocka_unit_test(a_reload_takes_what_may_change_and_names_what_may_not),
 		cmocka_unit_test(every_row_is_reloaded_or_named_as_its_table_says),

@@ -123,6 +123,29 @@ static void every_value_stands_there_with_its_help_bounds_and_defaults(void **st
 	config_free(c);
 }
 
+/* Neither printed nor in a sentence, whatever is wrong with it or beside it. */
+static void a_secret_is_shown_nowhere(void **state)
+{
+	struct config *c = load(NULL, "--redis=redis://:s3cr3t@h", NULL), *back;
+	char *text = print(c);
+
+	(void)state;
+	assert_null(strstr(text, "s3cr3t"));
+	assert_holds(text,
+	             "; a change needs a restart\n"
+	             "# it is set, and a secret: not shown here\n#redis =\n");
+	back = load(text, NULL, NULL);
+	assert_string_equal(back->redis, "");
+	config_free(back);
+	free(text);
+	assert_string_equal(reload(c, "[gateway]\nredis = redis://:s3cr3t-2@h\n", NULL), "redis");
+	assert_string_equal(c->redis, "redis://:s3cr3t@h");
+	config_free(c);
+	assert_refused(NULL, NULL, "ROOMCAST_REDIS=redis://:s3cr3t\x01@h",
+	               "environment ROOMCAST_REDIS: the value (not shown) holds a control "
+	               "character, a blank at an end or a semicolon behind one");
+}
+
 /* Take the # away from every `#name = value` and `#[section]`. */
 static void uncomment(char *text)
 {
@@ -197,6 +220,7 @@ int main(void)
 		cmocka_unit_test(the_printed_file_reads_back_to_the_same),
 		cmocka_unit_test(every_row_reads_back),
 		cmocka_unit_test(every_value_stands_there_with_its_help_bounds_and_defaults),
+		cmocka_unit_test(a_secret_is_shown_nowhere),
 		cmocka_unit_test(what_is_commented_out_is_valid_and_changes_nothing),
 		cmocka_unit_test(the_help_names_every_flag),
 	};

@@ -193,8 +193,8 @@ static void choices_are_taken_by_name_with_hyphen_or_underscore(void **state)
 	               "disconnect, drop_oldest, drop_newest or drop_low_first");
 	assert_refused(NULL, "--log-format=", NULL,
 	               "flag --log-format: \"\" is none of the choices; allowed: kv or json");
-	assert_refused(NULL, "--tier=redis", NULL,
-	               "flag --tier: \"redis\" is none of the choices; allowed: memory");
+	assert_refused(NULL, "--tier=kafka", NULL,
+	               "flag --tier: \"kafka\" is none of the choices; allowed: memory or redis");
 }
 
 static void text_that_a_file_could_not_carry_is_refused(void **state)

@@ -21,10 +21,10 @@ static void fail_close(struct tier *t)
 	free(t);
 }
 
-static enum err fail_publish(struct tier *t, const struct parcel *p, struct slice key,
-                             tier_published *done, void *ctx)
+static enum err fail_publish(struct tier *t, const struct tier_message *m, tier_published *done,
+                             void *ctx)
 {
-	(void)t, (void)p, (void)key, (void)done, (void)ctx;
+	(void)t, (void)m, (void)done, (void)ctx;
 	return ERR_UNAVAILABLE;
 }
 

@@ -61,7 +61,7 @@ static void run_publish(struct exchange *x, struct op *op)
 		if (e != ERR_OK && op->more.p != NULL)
 			keys_release(&x->keys, op->more);
 	} else if (e == ERR_OK && (t = registry_find(x, op->parcel.topic)) != NULL) {
-		a.receivers = t->connections;
+		a.receivers = op->count ? t->connections : 0;
 		a.nodes = exchange_spread(t, &op->parcel);
 	}
 	if (op->from != NULL)
@@ -107,16 +107,16 @@ static void answer_room(struct op *op, struct slice topic, uint64_t limit)
 
 static void run_enter(struct exchange *x, struct op *op)
 {
-	struct tier_room nothing = { 0 };
+	struct tier_room room = { 0 };
 	enum err e = registry_enter(op->from, &op->entry);
 
-	(void)x;
-	if (e != ERR_OK)
-		op->call.room(op->ctx, e, &nothing);
-	else if (op->entry.list)
+	if (e == ERR_OK && op->entry.list) {
 		answer_room(op, op->entry.topic, op->entry.presence_max);
-	else
-		op->call.room(op->ctx, ERR_OK, &nothing);
+		return;
+	}
+	if (e == ERR_OK && op->entry.visible)
+		room.rev = registry_find(x, op->entry.topic)->rev;
+	op->call.room(op->ctx, e, &room);
 }
 
 static int by_text(const void *a, const void *b)

@@ -100,6 +100,7 @@ struct op {
 	struct tier_entry entry;
 	struct slice text, more; /* topic, key, prefix …, by kind */
 	uint64_t limit;
+	bool count; /* the publisher wants `receivers` */
 };
 
 /* registry.c */

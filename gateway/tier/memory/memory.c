@@ -45,11 +45,12 @@ static struct slice keep(char **to, struct slice s)
 	return copy;
 }
 
-static enum err memory_publish(struct tier *t, const struct parcel *p, struct slice key,
-                               tier_published *done, void *ctx)
+static enum err memory_publish(struct tier *t, const struct tier_message *m, tier_published *done,
+                               void *ctx)
 {
+	const struct parcel *p = m->parcel;
 	size_t n = p->topic.n + p->from.client.n + p->from.user.n + p->id.n + p->event_type.n +
-		p->payload.n + p->exclude.n + key.n;
+		p->payload.n + p->exclude.n + m->key.n;
 	struct op *op = op_new(t, OP_PUBLISH, n, ctx);
 	char *text;
 
@@ -65,7 +66,8 @@ static enum err memory_publish(struct tier *t, const struct parcel *p, struct sl
 	op->parcel.event_type = keep(&text, p->event_type);
 	op->parcel.payload = keep(&text, p->payload);
 	op->parcel.exclude = keep(&text, p->exclude);
-	op->more = keep(&text, key);
+	op->more = keep(&text, m->key);
+	op->count = m->count;
 	op->call.published = done;
 	return op_queue(op);
 }
