@@ -208,6 +208,32 @@ static void a_client_that_is_not_there_is_gone(void **state)
 	cluster_close(c);
 }
 
+/* Also when another gateway has to be asked: its answer is exact, and what it takes is delivered once. */
+static void a_client_of_another_gateway_is_gone_or_gets_it(void **state)
+{
+	struct cluster *c = cluster_open(2, NULL);
+	struct client *a = cluster_connect(c, 0, NULL), *b = cluster_connect(c, 1, NULL);
+	char frame[300];
+
+	(void)state;
+	snprintf(
+		frame, sizeof frame,
+		"{\"type\":\"publish\",\"id\":1,\"topic\":\"client:%s\",\"event_type\":\"c\",\"payload\":{}}",
+		b->id);
+	client_say(a, frame);
+	cluster_turn(c, 0);
+	client_expect(a, "{\"type\":\"ack\",\"id\":1,\"nodes\":1}");
+	client_expect(b, "{\"type\":\"event\",\"topic\":\"client:");
+	client_expect_nothing(b);
+	client_cut(b);
+	cluster_turn(c, 0);
+	client_say(a, frame);
+	cluster_turn(c, 0);
+	client_expect(a, "{\"type\":\"error\",\"id\":1,\"code\":1108,\"name\":\"gone\"");
+	client_expect_nothing(a);
+	cluster_close(c);
+}
+
 static void a_key_sends_once_in_its_scope(void **state)
 {
 	struct cluster *c = cluster_open(2, NULL);
@@ -289,6 +315,7 @@ int main(void)
 		cmocka_unit_test(echo_false_spares_the_publisher_alone),
 		cmocka_unit_test(every_kind_of_topic_reaches_its_receivers),
 		cmocka_unit_test(a_client_that_is_not_there_is_gone),
+		cmocka_unit_test(a_client_of_another_gateway_is_gone_or_gets_it),
 		cmocka_unit_test(a_key_sends_once_in_its_scope),
 		cmocka_unit_test(a_confirmation_finds_its_way_back),
 		cmocka_unit_test(a_full_room_refuses_the_next),
