@@ -37,7 +37,7 @@ done
 
 build='gcc libc6-dev cmake ninja-build git curl ca-certificates
 	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev'
-test='python3 python3-pytest python3-pytest-timeout python3-websockets python3-requests redis-server redis-tools
+test='python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-websockets python3-requests redis-server redis-tools
 	valgrind clang clang-format procps iproute2 psmisc util-linux openssl
 	node:nodejs npm:npm'
 
@@ -66,7 +66,7 @@ case "$ID $VERSION_ID" in
     OpenSSL >= 3.0, inih, cmocka >= 1.1.5; cmake >= 3.25, ninja, a C11 compiler
   and build with: cmake --preset release && cmake --build --preset release
   For the tests also:
-    python3 with pytest, pytest-timeout, websockets and requests; redis-server, valgrind,
+    python3 with pytest, pytest-timeout, pytest-xdist, websockets and requests; redis-server, valgrind,
     clang with its run-time library, clang-format 14, node >= 18 with npm, chromium"
 	;;
 esac

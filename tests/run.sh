@@ -204,8 +204,10 @@ pytests() {
 	[ $code = 0 ] || [ $f != 0 ] || f=1
 }
 
+# Most of these wait most of the time: four files at once.
 part_integration() {
-	pytests tests/integration $((long ? 7200 : 900)) -ra --timeout=$((long ? 1800 : 120)) --durations=5
+	pytests tests/integration $((long ? 7200 : 900)) -ra --timeout=$((long ? 1800 : 120)) --durations=5 \
+		-n 4 --dist loadfile
 }
 
 # -rA: the log keeps the counts of every run

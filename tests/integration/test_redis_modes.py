@@ -321,7 +321,6 @@ async def test_one_of_several_servers_dies_and_comes_back(cluster, two):
     async with Outage.on(gateways) as outage:
         two[1 - number].kill()
         await asyncio.sleep(1)
-        assert set(outage.answers()) <= {"ack", "unavailable", "uncertain"}
         two[1 - number].restart()
         await outage.healed()
         await outage.check(gaps=1)
