@@ -2,6 +2,7 @@
 #include "gateway/tier/redis/registry.h"
 #include "gateway/tier/redis/resp.h"
 
+#include <assert.h>
 #include <hiredis/hiredis.h>
 
 #define RENEWALS 3 /* in the life of a lease */
@@ -26,8 +27,8 @@ bool lease_inc_ok(struct slice inc)
 	return true;
 }
 
-/* Under it something may have been told, which has to be taken back. The oldest is forgotten when
- * there are too many: others find it when its lease is over. */
+/* Under it something may have been told, which has to be moved or taken back. There is room for it: else
+ * nothing was told (restore.c). */
 static void remember_old(struct server *s)
 {
 	unsigned int i = 0;
@@ -37,8 +38,7 @@ static void remember_old(struct server *s)
 	s->registry.told = false;
 	while (i < OLD_INCARNATIONS && s->old[i][0] != '\0')
 		i++;
-	if (i == OLD_INCARNATIONS)
-		memmove(s->old[0], s->old[1], --i * sizeof s->old[0]);
+	assert(i < OLD_INCARNATIONS);
 	memcpy(s->old[i], s->inc, sizeof s->inc);
 }
 

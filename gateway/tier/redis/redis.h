@@ -28,7 +28,7 @@
 
 #define CHANNEL_MAX (64 + 1 + TOPIC_MAX)   /* prefix, ':', topic */
 #define INCARNATION_MAX (NODE_ID_LEN + 12) /* "NODEID.N" */
-#define OLD_INCARNATIONS 3
+#define OLD_INCARNATIONS 8
 
 /* --- subscriptions (subs.c) ------------------------------------------------------------------- */
 
