@@ -34,6 +34,7 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 {
 	struct hub *h = ctx;
 	struct link *l = &h->link;
+	bool news = up != l->up || !lost;
 
 	if (l->up && !up)
 		l->down_since_ms = loop_now_ms(h->loop);
@@ -41,8 +42,10 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 	l->been_up |= up;
 	keep_reason(l, reason);
 	h->metrics->tier_up = up;
-	log_write(up ? LOG_INFO : LOG_WARN, "tier.link", LOG_TEXT("state", up ? "up" : "down"),
-	          LOG_TEXT("reason", reason), LOG_END);
+	if (news)
+		log_write(up ? LOG_INFO : LOG_WARN, "tier.link",
+		          LOG_TEXT("state", up ? "up" : "down"), LOG_TEXT("reason", reason),
+		          LOG_END);
 	if (lost)
 		delivery_gap_all(h, GAP_TIER);
 }

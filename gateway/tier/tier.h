@@ -35,8 +35,8 @@ struct tier_events {
 	 * for one of its clients (`client:`). */
 	void (*message)(void *ctx, const struct parcel *p);
 
-	/* Up: both directions live. Down: publishes are refused. `lost` when messages may have been
-	 * missed while it was down. A tier begins down. */
+	/* Up: both directions live. Down: publishes are refused. `lost`: messages may have been missed
+	 * until now, and come again from here on, be it up already or not. A tier begins down. */
 	void (*link)(void *ctx, bool up, bool lost, const char *reason);
 
 	/* Another node asks; append the answer. */

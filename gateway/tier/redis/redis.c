@@ -35,21 +35,27 @@ struct slice redis_channel(const struct redis_tier *t, struct slice topic, char 
 
 void redis_link(struct redis_tier *t, const char *reason)
 {
-	bool up = true, lost = false;
+	bool up = true;
 
-	for (unsigned int i = 0; i < t->n_servers; i++) {
+	for (unsigned int i = 0; i < t->n_servers; i++)
 		up &= t->servers[i].up;
-		lost |= t->servers[i].lost;
-	}
 	if (t->closing || (up && t->up) || (!up && reason == NULL) ||
 	    (!up && !t->up && strcmp(t->reason, reason) == 0))
 		return;
 	t->up = up;
 	snprintf(t->reason, sizeof t->reason, "%s", up ? "connected" : reason);
-	for (unsigned int i = 0; up && i < t->n_servers; i++)
-		t->servers[i].lost = false;
-	t->metrics->tier_lost += up && lost;
-	t->ev->link(t->ctx, up, up && lost, t->reason);
+	t->ev->link(t->ctx, up, false, t->reason);
+}
+
+void redis_heard_again(struct server *s)
+{
+	struct redis_tier *t = s->t;
+
+	if (!s->lost || t->closing)
+		return;
+	s->lost = false;
+	t->metrics->tier_lost++;
+	t->ev->link(t->ctx, t->up, true, t->reason);
 }
 
 /* --- operations ------------------------------------------------------------------------------------------ */

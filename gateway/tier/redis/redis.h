@@ -80,8 +80,8 @@ struct server {
 	bool subscribed;                     /* of `sub` */
 	bool registered;                     /* of `cmd` */
 	enum stage stage;                    /* which of these is under way */
-	bool up;   /* all of it was reached, and both connections live since */
-	bool lost; /* messages may have been missed since it was up */
+	bool up; /* all of it was reached, and both connections live since */
+	bool lost; /* messages may have been missed since it was subscribed; none are handed up meanwhile */
 
 	char inc[INCARNATION_MAX];                   /* "" before the first */
 	char old[OLD_INCARNATIONS][INCARNATION_MAX]; /* not taken back yet; "" unused */
@@ -160,6 +160,8 @@ void redis_server_open(struct server *s, struct redis_tier *t, unsigned int inde
 void redis_server_close(struct server *s);
 /* A server is up (`reason` NULL), or down and why: tell it when it changes the whole. */
 void redis_link(struct redis_tier *t, const char *reason);
+/* Every topic of this server is subscribed to again: what was missed was missed before this. */
+void redis_heard_again(struct server *s);
 
 /* publish.c */
 enum err redis_publish(struct tier *t, const struct tier_message *m, tier_published *done,

@@ -288,7 +288,9 @@ static bool on_push(struct conn *c, struct redisReply *r)
 		return false;
 	topic = topic_of(s, r->element[1]);
 	if (strcmp(r->element[0]->str, "message") == 0) {
-		if (topic.p != NULL && is_text(r->element[2]))
+		/* What comes before all is subscribed to again would stand before the gap that tells of
+		 * what was missed: it is part of the loss. */
+		if (topic.p != NULL && is_text(r->element[2]) && !s->lost)
 			redis_receive(s, topic, r->element[2]->str, r->element[2]->len);
 	} else if (strcmp(r->element[0]->str, "subscribe") == 0) {
 		subs_confirmed(s, topic, true);
