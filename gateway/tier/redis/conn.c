@@ -326,7 +326,8 @@ void conn_take_in(struct conn *c)
 static void on_pong(struct conn *c, const struct command *cmd, struct redisReply *r)
 {
 	(void)cmd;
-	if (r != NULL && r->type == REDIS_REPLY_ERROR)
+	/* A Redis that cannot write to its disk says so to a PING too, and yet carries messages. */
+	if (r != NULL && r->type == REDIS_REPLY_ERROR && strncmp(r->str, "MISCONF ", 8) != 0)
 		conn_break(c, r->str);
 }
 

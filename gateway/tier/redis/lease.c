@@ -135,12 +135,18 @@ static void take_expired(struct server *s, unsigned int partition, const struct 
 	}
 }
 
+/* Redis takes no writes, which are many commands' but not PUBLISH's: who is up stays so. A lease that
+ * could not be renewed is asked for next time; when nobody can write, nobody takes it away either. */
 static void refused(struct conn *c, bool first, const struct redisReply *r)
 {
-	if (first)
-		conn_break(c, r->type == REDIS_REPLY_ERROR ? r->str : "no lease was given");
+	struct server *s = c->o->owner;
+
+	if (!first)
+		return;
+	if (s->up)
+		server_later(s);
 	else
-		server_reregister(c->o->owner, "the lease could not be renewed");
+		conn_break(c, r->type == REDIS_REPLY_ERROR ? r->str : "no lease was given");
 }
 
 static void on_lease(struct conn *c, const struct command *cmd, struct redisReply *r)
@@ -149,7 +155,8 @@ static void on_lease(struct conn *c, const struct command *cmd, struct redisRepl
 	bool first = (cmd->value >> 16 & 1) != 0;
 	enum reg_status status;
 
-	if (r == NULL || s->t->closing || cmd->value >> 32 != s->registry.number)
+	if (r == NULL || s->t->closing || cmd->value >> 32 != s->registry.number ||
+	    (first && s->stage != STAGE_LEASE))
 		return;
 	if (!reg_answer(c, SCRIPT_LEASE, r, 1, &status) || (first && status != REG_OK)) {
 		refused(c, first, r);

@@ -147,6 +147,9 @@ void server_step(struct server *s);
  * everything again under a new incarnation, without breaking a connection. */
 void server_reregister(struct server *s, const char *reason);
 
+/* The stage under way was refused: it begins again after a while, and what is up goes on. */
+void server_later(struct server *s);
+
 /* dial.c: find where the server is (names, Sentinels), then open its closed connections. When there
  * is no finding it: server_retry(). */
 void dial_start(struct server *s);

@@ -99,8 +99,8 @@ void server_reregister(struct server *s, const char *reason)
 {
 	uint64_t now = loop_now_ms(s->t->loop);
 
-	if (!s->leased && !s->registered)
-		return; /* about to, anyway */
+	if ((!s->leased && !s->registered) || s->t->closing)
+		return; /* about to, or not any more */
 	log_write(LOG_WARN, "tier.register_again", LOG_TEXT("reason", reason), LOG_END);
 	s->leased = s->registered = false;
 	lease_stop(s);
@@ -110,6 +110,13 @@ void server_reregister(struct server *s, const char *reason)
 	if (!timer_is_set(&s->retry))
 		timer_set(&s->retry, now >= s->reregistered_ms + REREGISTER_MS ? 0 : REREGISTER_MS);
 	s->reregistered_ms = now;
+}
+
+void server_later(struct server *s)
+{
+	s->stage = STAGE_NONE;
+	if (conn_ready(&s->cmd) && !timer_is_set(&s->retry))
+		timer_set(&s->retry, REREGISTER_MS);
 }
 
 /* --- what Redis refuses ------------------------------------------------------------------------------ */
@@ -156,7 +163,7 @@ bool server_error(struct server *s, const struct redisReply *r)
 		conn_break(&s->cmd, r->str);
 		return true;
 	}
-	if (slice_is(kind, "NOSCRIPT")) {
+	if (slice_is(kind, "NOSCRIPT") && !s->t->closing) {
 		s->scripts_loaded = false;
 		server_reregister(s, "Redis has lost the scripts");
 		if (s->stage == STAGE_NONE && !timer_is_set(&s->retry))
