@@ -259,6 +259,11 @@ struct command *conn_command(struct conn *c, command_reply *reply)
 	return conn_enter(c, reply);
 }
 
+struct command *conn_upkeep(struct conn *c, command_reply *reply)
+{
+	return c->state == CONN_READY ? conn_enter(c, reply) : NULL;
+}
+
 /* --- reading ------------------------------------------------------------------------------------------ */
 
 static void on_reply(struct conn *c, struct redisReply *r)

@@ -69,7 +69,7 @@ static uint32_t ask(struct server *s, bool first)
 
 		if (redis_partition_server(s->t, p) != s)
 			continue;
-		cmd = script_call(s, SCRIPT_LEASE, 1, 3, on_lease);
+		cmd = script_upkeep(s, SCRIPT_LEASE, 1, 3, on_lease);
 		if (cmd == NULL)
 			return UINT32_MAX;
 		cmd->value = pack(s->registry.number, first, p);
@@ -82,7 +82,7 @@ static uint32_t ask(struct server *s, bool first)
 	return asked;
 }
 
-/* What cannot be asked now is asked next time; when that lasts, the lease is lost. */
+/* Also when too much waits for Redis: who floods it must not cost everybody their rooms. */
 static void renew(void *ctx)
 {
 	struct server *s = ctx;
@@ -105,7 +105,7 @@ void lease_start(struct server *s)
 	snprintf(s->inc, sizeof s->inc, "%.*s.%u", NODE_ID_LEN, s->t->node, s->registry.number);
 	s->lease_answers = ask(s, true);
 	if (s->lease_answers == UINT32_MAX)
-		conn_break(&s->cmd, "no room for asking for a lease");
+		conn_break(&s->cmd, "out of memory");
 	else if (s->lease_answers == 0)
 		got_all(s); /* so many servers that this one has no partition */
 }

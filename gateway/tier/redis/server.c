@@ -206,7 +206,7 @@ static void agree(struct server *s)
 	struct redis_tier *t = s->t;
 	struct buf names;
 
-	if (script_call(s, SCRIPT_META, 1, 2, on_agreed) == NULL) {
+	if (script_upkeep(s, SCRIPT_META, 1, 2, on_agreed) == NULL) {
 		conn_break(&s->cmd, "out of memory");
 		return;
 	}
