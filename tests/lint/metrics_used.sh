@@ -1,6 +1,6 @@
 #!/bin/bash
 # What alert rules and the dashboard ask for exists: every metric that they name is one of
-# gateway/base/metrics.def, or one that metrics.c writes besides.
+# gateway/base/metrics.def, or one that metrics.c writes besides. And every alert has its paragraph.
 . "$(dirname "$0")/lib.sh"
 
 known=$(
@@ -22,4 +22,10 @@ for file in deploy/prometheus/rules.yml deploy/prometheus/rules_test.yml deploy/
 		}
 	done <<<"$used"
 done
+while IFS=: read -r line name; do
+	grep -qF "**$name**" deploy/README.md || {
+		echo "deploy/prometheus/rules.yml:$line: deploy/README.md does not say what to do when $name fires"
+		bad=1
+	}
+done < <(sed -nE 's/^ *- alert: //;T;=;p' deploy/prometheus/rules.yml | paste -d: - -)
 exit $bad
