@@ -137,7 +137,7 @@ bool draft_flags(struct config_draft *d, int argc, char *const argv[], enum conf
 static bool is_foreign(const char *name, const char *value)
 {
 	static const char *const scripts[] = {
-		"BUILD", "DEPS", "LONG", "SANITIZE", "TOKEN", "URL"
+		"BUILD", "DEPS", "ENDPOINT", "KEY", "LONG", "SANITIZE", "TOKEN", "URL"
 	};
 	const char *port = strstr(name, "PORT");
 

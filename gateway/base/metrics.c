@@ -189,3 +189,24 @@ void metrics_write(const struct metrics *m, struct buf *out)
 	buf_printf(out, "roomcast_build_info{version=\"%s\"} 1\n", ROOMCAST_VERSION);
 	write_process(out);
 }
+
+static uint64_t sum(const uint64_t *values, size_t n)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += values[i];
+	return all;
+}
+
+void metrics_each_counter(const struct metrics *m,
+                          void (*each)(void *ctx, const char *name, uint64_t value), void *ctx)
+{
+#define COUNTER(name, help) each(ctx, #name, m->name);
+#define GAUGE(name, help)
+#define BY_ERROR(name, help) each(ctx, #name, sum(m->name, ERR_COUNT));
+#define BY_CLOSE(name, help) each(ctx, #name, sum(m->name, CLOSE_COUNT));
+#define BY_LABEL(name, label, values, help) each(ctx, #name, sum(m->name, METRICS_LABELS_MAX));
+#define HISTOGRAM(name, help)
+#include "gateway/base/metrics.def"
+}

@@ -60,6 +60,10 @@ static inline void histogram_add(struct histogram *h, uint64_t us)
 	h->sum_us += us;
 }
 
+/* Every counter by its name, those with labels as the sum over them. */
+void metrics_each_counter(const struct metrics *m,
+                          void (*each)(void *ctx, const char *name, uint64_t value), void *ctx);
+
 /* The whole text, roomcast_build_info included. */
 void metrics_write(const struct metrics *m, struct buf *out);
 

@@ -5,6 +5,7 @@
 #include "gateway/core/ask.h"
 #include "gateway/core/channel.h"
 #include "gateway/core/delivery.h"
+#include "gateway/core/inquiry.h"
 #include "gateway/core/presence.h"
 #include "gateway/core/quota.h"
 #include "gateway/core/session_core.h"
@@ -90,6 +91,8 @@ struct hub *hub_open(const struct hub_options *o)
 	h->dispatch = o->dispatch;
 	h->unfit = o->unfit;
 	h->unfit_ctx = o->unfit_ctx;
+	h->drain_asked = o->drain;
+	h->drain_ctx = o->drain_ctx;
 	h->opened_ms = h->link.down_since_ms = loop_now_ms(h->loop);
 	keep_reason(&h->link, "");
 	map_init(&h->sessions, session_key);
@@ -99,6 +102,7 @@ struct hub *hub_open(const struct hub_options *o)
 	list_init(&h->requests);
 	list_init(&h->ups);
 	list_init(&h->asked);
+	list_init(&h->inquiries);
 	list_init(&h->batches);
 	h->end = (struct deferred){ .run = session_end_all, .ctx = h };
 	timer_init(&h->batch_timer, h->loop, presence_due, h);
@@ -156,6 +160,7 @@ void hub_close(struct hub *h)
 	h->tier->ops->close(h->tier);
 	forget_requests(h);
 	ask_forget(h);
+	inquiry_forget(h);
 	hub_forget_publishes(h);
 	map_each(&h->channels, forget_channel, NULL);
 	map_fini(&h->channels);
@@ -206,7 +211,7 @@ bool hub_ready(const struct hub *h, const char **reason)
 	return false;
 }
 
-static const char *status_word(const struct hub *h, bool ready)
+const char *hub_status_word(const struct hub *h, bool ready)
 {
 	if (h->drain.asked)
 		return "draining";
@@ -228,7 +233,7 @@ void hub_status(struct hub *h, struct buf *out)
 	bool ready = hub_ready(h, &reason);
 
 	hub_measure(h);
-	buf_printf(out, "{\"status\":\"%s\",\"reason\":", status_word(h, ready));
+	buf_printf(out, "{\"status\":\"%s\",\"reason\":", hub_status_word(h, ready));
 	buf_json(out, slice_of(reason));
 	buf_printf(out,
 	           ",\"node\":\"%.*s\",\"version\":\"%s\",\"uptime_s\":%llu,\"connections\":%u,"
@@ -240,6 +245,18 @@ void hub_status(struct hub *h, struct buf *out)
 	buf_printf(out, ",\"overload\":\"%s\",\"queued_bytes\":%llu,\"memory_limit\":%llu}",
 	           overload[h->overload], (unsigned long long)h->budget.used,
 	           (unsigned long long)h->memory_limit);
+}
+
+uint64_t hub_lag_ms(struct hub *h, enum lag_reader reader)
+{
+	uint64_t lag = loop_lag_ms(h->loop);
+
+	for (int i = 0; i < LAG_READERS; i++)
+		if (lag > h->lag_ms[i])
+			h->lag_ms[i] = lag;
+	lag = h->lag_ms[reader];
+	h->lag_ms[reader] = 0;
+	return lag;
 }
 
 static void measure_queue(struct map_node *n, void *ctx)
@@ -262,5 +279,5 @@ void hub_measure(struct hub *h)
 	h->metrics->connections = h->connections;
 	h->metrics->queued_bytes = h->budget.used;
 	h->metrics->draining = h->drain.asked;
-	h->metrics->loop_lag_milliseconds = loop_lag_ms(h->loop);
+	h->metrics->loop_lag_milliseconds = hub_lag_ms(h, LAG_METRICS);
 }
