@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the build needs, with --tests also what the tests need. Silent and quick when all
-# is there.
+# Installs what the build needs, with --tests also what the tests need, with --compose what the test
+# of docker-compose.yml needs. Silent and quick when all is there.
 #
 #   Debian 13                  everything from apt
 #   Ubuntu 24.04 (untested)    the same
@@ -22,14 +22,16 @@ die() {
 }
 
 tests=no
+compose=no
 for arg; do
 	case $arg in
 	--tests) tests=yes ;;
+	--compose) compose=yes ;;
 	-h | --help)
 		sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
 		exit 0
 		;;
-	*) die "unknown argument '$arg' (known: --tests, --help)" ;;
+	*) die "unknown argument '$arg' (known: --tests, --compose, --help)" ;;
 	esac
 done
 
@@ -40,6 +42,8 @@ build='gcc libc6-dev cmake ninja-build git curl ca-certificates
 test='python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-websockets python3-requests python3-jsonschema redis-server redis-tools
 	valgrind clang clang-format procps iproute2 psmisc util-linux openssl tmux groff-base
 	node:nodejs npm:npm'
+engine='docker:docker.io dockerd:docker.io docker-compose:docker-compose iptables:iptables mmdebstrap:mmdebstrap
+	python3 python3-pytest python3-pytest-timeout python3-websockets openssl'
 
 ID=unknown VERSION_ID=
 [ ! -r /etc/os-release ] || . /etc/os-release
@@ -54,6 +58,7 @@ case "$ID $VERSION_ID" in
 "debian 13")
 	build="$build libwebsockets-dev libhiredis-dev"
 	test="$test libclang-rt-19-dev chromium"
+	engine="docker:docker-cli $engine"
 	;;
 "ubuntu 24.04")
 	build="$build libwebsockets-dev libhiredis-dev"
@@ -71,6 +76,7 @@ case "$ID $VERSION_ID" in
 	;;
 esac
 [ $tests = no ] || build="$build $test"
+[ $compose = no ] || build="$build $engine"
 
 # Debian 13's keys came with Debian 12.11's version of debian-archive-keyring
 keys_too_old() {

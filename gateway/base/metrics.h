@@ -25,6 +25,7 @@ struct histogram {
 struct metrics {
 #define COUNTER(name, help) uint64_t name;
 #define GAUGE(name, help) uint64_t name;
+#define GAUGE_MS(name, help) uint64_t name;
 #define BY_ERROR(name, help) uint64_t name[ERR_COUNT];
 #define BY_CLOSE(name, help) uint64_t name[CLOSE_COUNT];
 #define BY_LABEL(name, label, values, help) uint64_t name[METRICS_LABELS_MAX];

@@ -277,7 +277,8 @@ void hub_measure(struct hub *h)
 	if (h->tier->ops->measure != NULL)
 		h->tier->ops->measure(h->tier);
 	h->metrics->connections = h->connections;
+	h->metrics->max_connections = (uint64_t)h->config->max_connections;
 	h->metrics->queued_bytes = h->budget.used;
 	h->metrics->draining = h->drain.asked;
-	h->metrics->loop_lag_milliseconds = hub_lag_ms(h, LAG_METRICS);
+	h->metrics->loop_lag_seconds = hub_lag_ms(h, LAG_METRICS);
 }

@@ -2,7 +2,7 @@
 
     ROOMCAST_LONG=1 /usr/bin/python3 -m pytest tests/compose -v
 
-Needs a Docker engine, or root and Debian's packages of one (engine.py names them); where there is
+Needs a Docker engine, or root and what deploy/install-deps.sh --compose installs; where there is
 none, everything is skipped with the reason. Images of redis and haproxy are made from Debian's
 packages where they are not here already (base-images.sh), the gateway's from this tree, unless
 ROOMCAST_IMAGE names one to test instead.

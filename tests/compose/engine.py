@@ -14,7 +14,7 @@ from pathlib import Path
 
 from support.timing import ROOT
 
-PACKAGES = "docker.io docker-compose mmdebstrap iptables"
+INSTALL = "deploy/install-deps.sh --compose"
 START_LIMIT = 30  # seconds
 
 
@@ -64,9 +64,9 @@ def running():
     """Raises NoEngine where there can be none."""
     for program in ("docker", "dockerd"):
         if not shutil.which(program):
-            raise NoEngine(f"{program} is not installed (apt-get install {PACKAGES})")
+            raise NoEngine(f"{program} is not installed ({INSTALL})")
     if not has_compose():
-        raise NoEngine(f"docker-compose is not installed (apt-get install {PACKAGES})")
+        raise NoEngine(f"docker-compose is not installed ({INSTALL})")
     if answers():
         yield
         return

@@ -83,6 +83,7 @@ static void every_series_is_there_from_the_start(void **state)
 	write_text();
 #define COUNTER(name, help) assert_value("roomcast_" #name "_total", "0");
 #define GAUGE(name, help) assert_value("roomcast_" #name, "0");
+#define GAUGE_MS(name, help) assert_value("roomcast_" #name, "0.000");
 #define BY_ERROR(name, help) assert_value("roomcast_" #name "_total{name=\"internal\"}", "0");
 #define BY_CLOSE(name, help)                                                                       \
 	assert_value("roomcast_" #name "_total{reason=\"normal\",code=\"1000\"}", "0");
@@ -101,6 +102,7 @@ enum {
 	FAMILIES = 6 /* build_info, and five of the process */
 #define COUNTER(name, help) +1
 #define GAUGE(name, help) +1
+#define GAUGE_MS(name, help) +1
 #define BY_ERROR(name, help) +1
 #define BY_CLOSE(name, help) +1
 #define BY_LABEL(name, label, values, help) +1
