@@ -64,3 +64,17 @@ async def test_a_gateway_ends_when_redis_has_lost_the_scripts(cluster, redis):
     (gateway,) = await cluster(1, **OPTIONS)
     redis.cli("SCRIPT", "FLUSH")
     gateway.stop()
+
+
+async def test_a_wrong_gateway_that_comes_first_does_not_end_the_others(cluster, redis):
+    """Redis has lost its data, and somebody else says what the cluster is."""
+    gateways = await cluster(2, **OPTIONS)
+    async with Outage.on(gateways) as outage:
+        redis.cli("HSET", "{roomcast:0}meta", "partitions", 64, "servers", "2 one:1 two:2")
+        redis.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        await outage.refused(0, ("unavailable",))
+        await eventually(lambda: all("tier.other_cluster" in g.log() for g in gateways))
+        await asyncio.sleep(1)
+        redis.cli("DEL", "{roomcast:0}meta")
+        await outage.healed()
+        await outage.check(gaps=0, redis=redis)

@@ -79,6 +79,7 @@ struct server {
 	bool scripts_loaded, agreed, leased; /* of `cmd`; agreed: on partitions and servers */
 	bool subscribed;                     /* of `sub` */
 	bool registered;                     /* of `cmd` */
+	bool fits;                           /* it has agreed once */
 	enum stage stage;                    /* which of these is under way */
 	bool up; /* all of it was reached, and both connections live since */
 	bool lost; /* messages may have been missed since it was subscribed; none are handed up meanwhile */

@@ -176,6 +176,7 @@ bool server_error(struct server *s, const struct redisReply *r)
 
 static void on_agreed(struct conn *c, const struct command *cmd, struct redisReply *r)
 {
+	static const char other[] = "the gateways of this prefix use other Redis servers";
 	struct server *s = server_of(c);
 
 	(void)cmd;
@@ -188,16 +189,25 @@ static void on_agreed(struct conn *c, const struct command *cmd, struct redisRep
 		return;
 	}
 	if (strcmp(r->str, "OK") == 0) {
-		s->agreed = true;
+		s->agreed = s->fits = true;
 		server_step(s);
 		return;
 	}
-	log_write(LOG_ERROR, "tier.other_cluster", LOG_NUM("server", s->index),
-	          LOG_SLICE("theirs", ((struct slice){ r->str, r->len < 400 ? r->len : 400 })),
-	          LOG_END);
-	if (s->t->ev->unfit != NULL && !s->t->closing)
-		s->t->ev->unfit(s->t->ctx, "the gateways of this prefix use other Redis servers");
-	conn_break(c, "the gateways of this prefix use other Redis servers");
+	if (!isdigit((unsigned char)r->str[0]) ||
+	    strstr(r->str, " partitions, servers: ") == NULL) {
+		conn_break(c, "an absurd answer to the script meta");
+		return;
+	}
+	if (strcmp(s->reason, other) != 0)
+		log_write(LOG_ERROR, "tier.other_cluster", LOG_NUM("server", s->index),
+		          LOG_SLICE("theirs",
+		                    ((struct slice){ r->str, r->len < 400 ? r->len : 400 })),
+		          LOG_END);
+	/* Who has been part of it stays: it may be another one, the first after Redis has lost its data, that
+	 * is wrong, and must not end all the others. */
+	if (s->t->ev->unfit != NULL && !s->fits && !s->t->closing)
+		s->t->ev->unfit(s->t->ctx, other);
+	conn_break(c, other);
 }
 
 /* With one server its name does not matter: hosts have several. */
