@@ -1,10 +1,13 @@
 """A gateway that has more to say to Redis than Redis takes keeps its place in the cluster."""
 
 import asyncio
+import json
 
 import pytest
 from support.cluster import FAST, crowd
 from support.proxy import Proxy
+from support.rawws import Peer, text
+from support.timing import eventually, seconds
 from support.wsclient import connect
 
 pytestmark = pytest.mark.limit(60)
@@ -40,3 +43,29 @@ async def test_a_flood_of_publishes_does_not_cost_the_lease(cluster, redis):
             await ann.silent("presence", 0.5)
             assert (await far.metrics())("tier_leases_lost_total") == 0
             assert "tier.register_again" not in far.log()
+
+
+async def test_a_burst_that_takes_longer_than_the_time_out_is_no_outage(cluster, redis):
+    """The answer to the PING stands behind messages that are still to be given to everybody here."""
+    quick = {"queue_policy": "drop_newest", "queue_messages": 10, "max_rate": 1000000}
+    (gateway,) = await cluster(1, redis_timeout_ms=200, lease_ms=60000, **quick)
+    said = json.dumps({"topic": "room:r", "event_type": "t", "payload": "x" * 100})
+    peers = [await Peer.open(gateway, receive_buffer=4096) for _ in range(150)]
+    try:
+        for p in peers:
+            await p.send(text(type="join", id=1, room="r"))
+            await p.next("ack")
+        burst = int(4000 * seconds(1))
+        with redis.connection() as c:
+            for n in range(0, burst, 500):
+                await asyncio.to_thread(c.pipeline, [("PUBLISH", "roomcast:room:r", said)] * 500)
+
+        async def all_came():
+            metrics = await gateway.metrics()
+            return metrics("tier_lost_total") or metrics("messages_received_total") >= burst
+
+        await eventually(all_came, 20)
+        assert (await gateway.metrics())("tier_lost_total") == 0
+    finally:
+        for p in peers:
+            p.close()
