@@ -44,7 +44,7 @@ def present(image):
 
 
 def originals():
-    """The images that docker-compose.yml takes from elsewhere, but for Grafana's, which no test needs."""
+    """The images that docker-compose.yml takes from elsewhere; no test needs Grafana's."""
     named = re.findall(r"^    image: (\S+:\S+)$", (ROOT / "docker-compose.yml").read_text(), re.M)
     return [image for image in named if "{" not in image and "grafana" not in image]
 
