@@ -66,6 +66,8 @@ async def test_a_gap_does_not_wait_for_another_server(cluster, redis, tmp_path):
         async with Proxy(redis.address) as proxy:
             (gateway,) = await cluster(1, redis=f"{proxy.url()},{second.url()}", **OPTIONS)
             async with connect(gateway) as ann:
+                for n in range(20):  # both servers have some of them
+                    await ann.ok("join", room=f"{n}")
                 second.kill()
                 await eventually(lambda: links(gateway, 0))
                 proxy.reset("sub")
