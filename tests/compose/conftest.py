@@ -63,9 +63,9 @@ def engine():
 
 
 @pytest.fixture(scope="session")
-def stack(engine):  # pylint: disable=unused-argument
+def stack(engine, tmp_path_factory):  # pylint: disable=unused-argument
     """Built and started with three gateways, taken down at the end."""
-    it = Stack()
+    it = Stack(tmp_path_factory.mktemp("stack"))
     it.build()
     try:
         it.up(3)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import secrets
 import subprocess
 from types import SimpleNamespace
 
@@ -92,12 +93,17 @@ class Container:
 
 
 class Stack:
-    def __init__(self):
-        files = ["docker-compose.yml"]
+    def __init__(self, directory):
+        files = ["docker-compose.yml", "deploy/compose-keys.yml"]
         if not all(present(image) for image in originals()):
             command("tests/compose/base-images.sh")
             files.append("tests/compose/local-images.yml")
+        self.key = secrets.token_urlsafe(24)
+        keys = directory / "keys"
+        keys.write_text(f"oncall admin {self.key}\n")
+        keys.chmod(0o644)  # whoever runs this cannot always give it to the container's user
         os.environ.update(
+            ROOMCAST_KEYS=str(keys),
             COMPOSE_FILE=":".join(files),
             COMPOSE_PROJECT_NAME=PROJECT,
             ROOMCAST_BIND="127.0.0.1:",
@@ -158,6 +164,13 @@ class Stack:
                 gateway.connect()
         if len(self.gateways()) != n:
             self.scale(n)
+
+    def ctl(self, *arguments):
+        """roomcastctl of one of the gateways, asked for JSON."""
+        key = f"ROOMCAST_KEY={self.key}"
+        return json.loads(
+            self.compose("exec", "-T", "-e", key, "gateway", "roomcastctl", *arguments, "--json")
+        )
 
     def scale(self, n):
         self.compose("up", "-d", "--no-recreate", "--scale", f"gateway={n}", "gateway")

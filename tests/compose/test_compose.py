@@ -80,6 +80,17 @@ async def test_the_demo_page_comes_through_the_balancer_and_the_admin_listener_d
     assert (await request(balancer, "POST", "/v1/publish", body={})).status in (404, 405)
 
 
+async def test_an_operator_sees_who_is_in_a_room_and_on_which_gateway(cluster):
+    async with connect_many(cluster.balancer, 12) as clients:
+        await join_all(clients, "asked")
+        found = await asyncio.to_thread(cluster.ctl, "room", "asked")
+        assert {(m["client"], m["node"]) for m in found["clients"]} == {
+            (c.id, c.welcome["node"]) for c in clients
+        }
+        nodes = await asyncio.to_thread(cluster.ctl, "nodes")
+        assert {n["node"] for n in nodes} == {await g.node() for g in cluster.gateways()}
+
+
 async def test_scaled_to_five_all_get_clients_and_back_to_two_nobody_stays_away(cluster):
     cluster.scale(5)
     await cluster.ready(5)

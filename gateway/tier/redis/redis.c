@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#define TELL_AGAIN_MS 10000 /* why it is down, when that has changed */
+
 /* --- where things are ------------------------------------------------------------------------------ */
 
 struct server *redis_partition_server(struct redis_tier *t, unsigned int partition)
@@ -33,6 +35,13 @@ struct slice redis_channel(const struct redis_tier *t, struct slice topic, char 
 	return (struct slice){ out, prefix + 1 + topic.n };
 }
 
+/* A name with several addresses fails with another reason at each attempt. */
+static bool is_news(const struct redis_tier *t, const char *reason)
+{
+	return strcmp(t->reason, reason) != 0 &&
+		(t->told_ms == 0 || loop_now_ms(t->loop) >= t->told_ms + TELL_AGAIN_MS);
+}
+
 void redis_link(struct redis_tier *t, const char *reason)
 {
 	bool up = true;
@@ -40,9 +49,10 @@ void redis_link(struct redis_tier *t, const char *reason)
 	for (unsigned int i = 0; i < t->n_servers; i++)
 		up &= t->servers[i].up;
 	if (t->closing || (up && t->up) || (!up && reason == NULL) ||
-	    (!up && !t->up && strcmp(t->reason, reason) == 0))
+	    (!up && !t->up && !is_news(t, reason)))
 		return;
 	t->up = up;
+	t->told_ms = loop_now_ms(t->loop);
 	snprintf(t->reason, sizeof t->reason, "%s", up ? "connected" : reason);
 	t->ev->link(t->ctx, up, false, t->reason);
 }

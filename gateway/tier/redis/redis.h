@@ -118,8 +118,9 @@ struct redis_tier {
 	struct map calls;      /* struct call, by number (calls.c) */
 	uint64_t next_call;
 	bool up;
-	bool closing;           /* no callback goes out any more */
-	char reason[200];       /* as told last */
+	bool closing;     /* no callback goes out any more */
+	char reason[200]; /* as told last, at told_ms */
+	uint64_t told_ms;
 	const char *broken_why; /* of the parcel that was logged last, at broken_ms */
 	uint64_t broken_ms;
 };
