@@ -124,24 +124,24 @@ static const char *id_must_be(struct slice id)
 	return NULL;
 }
 
-enum err fields_open(struct fields *f, char *text, size_t n, struct slice *id, char scratch[128],
-                     const char **detail)
+/* JSON that only goes beyond the limits: a client that waits for the answer by its `id` shall get it. */
+static void note_id_of_large(struct fields *f, struct slice frame)
 {
-	struct json_limits limits = json_default_limits;
-	struct slice frame = { text, n };
-	enum json_type type;
-	const char *wrong = NULL;
-	enum err e;
+	static const struct json_limits widest = { .depth = JSON_DEPTH_MAX, .keys = UINT32_MAX };
+	struct slice key, value;
+	size_t at = 0;
 
-	*f = (struct fields){ .scratch = scratch, .detail = detail };
-	*detail = NULL;
-	limits.depth++; /* the frame around the payload */
-	type = json_check(frame, &limits, &wrong);
-	if (type == JSON_INVALID)
-		return fields_refuse(f, ERR_BAD_JSON, "bad JSON: %s", wrong);
-	if (type != JSON_OBJECT)
-		return fields_refuse(f, ERR_BAD_FRAME, "a frame must be a JSON object");
-	e = note_all(f, frame);
+	if (json_check(frame, &widest, NULL) != JSON_OBJECT)
+		return;
+	while (f->raw[FIELD_ID].p == NULL && json_next_member(frame, &at, &key, &value))
+		if (json_text_is(key, "id"))
+			f->raw[FIELD_ID] = value;
+}
+
+static enum err take_id(struct fields *f, enum err e, struct slice *id)
+{
+	const char *wrong;
+
 	if (id == NULL || f->raw[FIELD_ID].p == NULL)
 		return e;
 	wrong = id_must_be(f->raw[FIELD_ID]);
@@ -150,6 +150,27 @@ enum err fields_open(struct fields *f, char *text, size_t n, struct slice *id, c
 	else if (e == ERR_OK)
 		e = fields_must_be(f, FIELD_ID, wrong);
 	return e;
+}
+
+enum err fields_open(struct fields *f, char *text, size_t n, struct slice *id, char scratch[128],
+                     const char **detail)
+{
+	struct json_limits limits = json_default_limits;
+	struct slice frame = { text, n };
+	enum json_type type;
+	const char *wrong = NULL;
+
+	*f = (struct fields){ .scratch = scratch, .detail = detail };
+	*detail = NULL;
+	limits.depth++; /* the frame around the payload */
+	type = json_check(frame, &limits, &wrong);
+	if (type == JSON_INVALID) {
+		note_id_of_large(f, frame);
+		return take_id(f, fields_refuse(f, ERR_BAD_JSON, "bad JSON: %s", wrong), id);
+	}
+	if (type != JSON_OBJECT)
+		return fields_refuse(f, ERR_BAD_FRAME, "a frame must be a JSON object");
+	return take_id(f, note_all(f, frame), id);
 }
 
 /* ---- reading them ---- */

@@ -303,11 +303,11 @@ static void write_version(const struct config *c, struct buf *out)
 }
 
 /* What only the tier can know of its options. */
-static bool check_tier(const struct config *c, struct buf *error)
+static bool check_tier(const struct config *c, struct buf *error, bool *unreadable)
 {
 	const struct tier_ops *t = tiers[c->tier];
 
-	return t->check == NULL || t->check(c, error);
+	return t->check == NULL || t->check(c, error, unreadable);
 }
 
 static int act(enum config_action action, struct config *c, int argc, char **argv,
@@ -316,9 +316,7 @@ static int act(enum config_action action, struct config *c, int argc, char **arg
 	bool unreadable;
 
 	if (action == CONFIG_CHECK || action == CONFIG_RUN) {
-		if (!check_tier(c, error))
-			return fail(EXIT_USAGE, error);
-		if (!server_check(c, error, &unreadable))
+		if (!check_tier(c, error, &unreadable) || !server_check(c, error, &unreadable))
 			return fail(unreadable ? EXIT_FAILED : EXIT_USAGE, error);
 	}
 	switch (action) {

@@ -51,6 +51,15 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 		delivery_gap_all(h, GAP_TIER);
 }
 
+static void on_trouble(void *ctx, const char *what)
+{
+	struct hub *h = ctx;
+
+	snprintf(h->link.trouble, sizeof h->link.trouble, "%s", what == NULL ? "" : what);
+	log_write(what == NULL ? LOG_INFO : LOG_WARN, "tier.trouble",
+	          LOG_TEXT("what", what == NULL ? "none" : what), LOG_END);
+}
+
 static void on_unfit(void *ctx, const char *reason)
 {
 	struct hub *h = ctx;
@@ -65,6 +74,7 @@ static const struct tier_events events = {
 	.link = on_link,
 	.call = ask_answer,
 	.unfit = on_unfit,
+	.trouble = on_trouble,
 };
 
 static void draw_node_id(struct hub *h)
@@ -197,7 +207,9 @@ static bool tier_missed(const struct hub *h)
 
 bool hub_ready(const struct hub *h, const char **reason)
 {
-	*reason = h->link.up ? "ready" : h->link.why;
+	*reason = !h->link.up                ? h->link.why
+		: h->link.trouble[0] != '\0' ? h->link.trouble
+					     : "ready";
 	if (h->drain.asked)
 		*reason = "draining";
 	else if (!h->link.up && tier_missed(h))
@@ -215,14 +227,14 @@ const char *hub_status_word(const struct hub *h, bool ready)
 {
 	if (h->drain.asked)
 		return "draining";
-	return ready && h->link.up ? "ok" : "degraded";
+	return ready && h->link.up && h->link.trouble[0] == '\0' ? "ok" : "degraded";
 }
 
 static void write_link(const struct hub *h, struct buf *out)
 {
 	buf_printf(out, "\"tier\":{\"name\":\"%s\",\"up\":%s,\"reason\":", h->tier->ops->name,
 	           h->link.up ? "true" : "false");
-	buf_json(out, slice_of(h->link.reason));
+	buf_json(out, slice_of(h->link.trouble[0] != '\0' ? h->link.trouble : h->link.reason));
 	buf_printf(out, ",\"down_ms\":%llu}", (unsigned long long)down_for_ms(h));
 }
 

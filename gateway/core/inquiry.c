@@ -5,6 +5,7 @@
 #include "gateway/core/ask.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define INQUIRIES_MOST 16u      /* under way */
@@ -111,6 +112,23 @@ static void keep_answer(struct source *s, struct slice reply)
 		inquiry_refuse(s);
 }
 
+/* The tier's reason may be another by the time of the answer. */
+static void keep_reason(struct inquiry *q)
+{
+	const struct link *l = &q->hub->link;
+	const char *why = l->up ? l->trouble : l->reason;
+
+	if (why[0] == '\0')
+		why = l->up ? "not all of it can be reached" : l->why;
+	snprintf(q->tier, sizeof q->tier, "%s", why);
+}
+
+static void keep_failure(struct source *s)
+{
+	if (s->e == ERR_UNAVAILABLE && s->inquiry->reads)
+		keep_reason(s->inquiry);
+}
+
 static void one_less(struct inquiry *q)
 {
 	if (--q->waiting == 0)
@@ -124,6 +142,7 @@ static void on_answer(void *ctx, enum err e, struct slice reply)
 	s->e = e;
 	if (e == ERR_OK)
 		keep_answer(s, reply);
+	keep_failure(s);
 	one_less(s->inquiry);
 }
 
@@ -133,7 +152,7 @@ static bool is_unanswered(const struct source *s)
 	return s->answer.p == NULL && s->e != ERR_GONE;
 }
 
-bool inquiry_has_unanswered(const struct inquiry *q)
+static bool has_unanswered(const struct inquiry *q)
 {
 	for (size_t i = 0; i < q->n_sources; i++)
 		if (is_unanswered(&q->sources[i]))
@@ -141,11 +160,16 @@ bool inquiry_has_unanswered(const struct inquiry *q)
 	return false;
 }
 
-void inquiry_write_unanswered(struct inquiry *q)
+bool inquiry_is_partial(const struct inquiry *q)
+{
+	return q->tier[0] != '\0' || has_unanswered(q);
+}
+
+static void write_unanswered(struct inquiry *q)
 {
 	bool first = true;
 
-	if (!inquiry_has_unanswered(q))
+	if (!has_unanswered(q))
 		return;
 	buf_str(&q->out, ",\"unanswered\":[");
 	for (size_t i = 0; i < q->n_sources; i++) {
@@ -157,6 +181,15 @@ void inquiry_write_unanswered(struct inquiry *q)
 		first = false;
 	}
 	buf_char(&q->out, ']');
+}
+
+void inquiry_write_missing(struct inquiry *q)
+{
+	if (q->tier[0] != '\0') {
+		buf_str(&q->out, ",\"tier\":");
+		buf_json(&q->out, slice_of(q->tier));
+	}
+	write_unanswered(q);
 }
 
 /* --- the questions ---------------------------------------------------------------------------------- */
@@ -198,6 +231,7 @@ static void ask_sources(struct inquiry *q)
 		if (i < NODES_MOST)
 			s->e = ask_node(q->hub, (struct slice){ s->node, NODE_ID_LEN },
 			                buf_view(&q->question), on_answer, s);
+		keep_failure(s);
 		q->waiting += s->e == ERR_OK;
 	}
 	one_less(q);
@@ -209,11 +243,24 @@ static void add_source(struct inquiry *q, struct slice node)
 	memcpy(q->sources[q->n_sources++].node, node.p, NODE_ID_LEN);
 }
 
+/* Nobody knows who else there is. */
+static enum err ask_myself(struct inquiry *q)
+{
+	keep_reason(q);
+	return inquiry_ask(q, hub_node(q->hub), q->finish);
+}
+
 static void on_nodes(void *ctx, enum err e, const struct tier_name *nodes, size_t n)
 {
 	struct inquiry *q = ctx;
 	bool self = false;
 
+	if (e == ERR_UNAVAILABLE && q->reads) {
+		e = ask_myself(q);
+		if (e != ERR_OK)
+			inquiry_end(q, e);
+		return;
+	}
 	if (e == ERR_OK) {
 		q->sources = calloc(n + 1, sizeof *q->sources);
 		e = q->sources == NULL ? ERR_INTERNAL : ERR_OK;
@@ -235,9 +282,11 @@ static void on_nodes(void *ctx, enum err e, const struct tier_name *nodes, size_
 enum err inquiry_ask_all(struct inquiry *q, void (*finish)(struct inquiry *q))
 {
 	struct tier *t = q->hub->tier;
+	enum err e;
 
 	if (q->question.failed)
 		return ERR_INTERNAL;
 	q->finish = finish;
-	return t->ops->nodes(t, on_nodes, q);
+	e = t->ops->nodes(t, on_nodes, q);
+	return e == ERR_UNAVAILABLE && q->reads ? ask_myself(q) : e;
 }

@@ -3,6 +3,7 @@
  *
  * It asks one gateway or all of them, keeps what they say, and when the last has answered (or will
  * not) calls `finish`, which writes `out` from it. What others say is checked to be one JSON object.
+ * Who only reads is told at least what this gateway knows, when the tier cannot name or reach the others.
  */
 #ifndef ROOMCAST_CORE_INQUIRY_H
 #define ROOMCAST_CORE_INQUIRY_H
@@ -30,7 +31,9 @@ struct inquiry {
 	struct source *sources; /* by node id */
 	size_t n_sources;
 	uint32_t waiting;
-	size_t bytes; /* of the answers */
+	size_t bytes;   /* of the answers */
+	bool reads;     /* without the tier this gateway alone is asked, else nobody is */
+	char tier[256]; /* why not all could be asked; "" they could */
 
 	/* what it is about; `name`, `other` and `after` are copies, NULL where there is none */
 	struct slice name, other, after;
@@ -58,9 +61,10 @@ enum err inquiry_ask_all(struct inquiry *q, void (*finish)(struct inquiry *q)) m
 /* Let the sources know that what this one said makes no sense. */
 void inquiry_refuse(struct source *s);
 
-/* `,"unanswered":[…]` when there are any; and whether. */
-bool inquiry_has_unanswered(const struct inquiry *q);
-void inquiry_write_unanswered(struct inquiry *q);
+/* `,"tier":REASON` when not all could be asked, `,"unanswered":[…]` when some have not answered; and
+ * whether there may be more than what the answers tell. */
+bool inquiry_is_partial(const struct inquiry *q);
+void inquiry_write_missing(struct inquiry *q);
 
 /* Call `done` with `out` (ERR_OK) or without, and free it. */
 void inquiry_end(struct inquiry *q, enum err e);

@@ -40,6 +40,7 @@ static enum err started(struct inquiry *q, enum err e)
 
 static enum err all_started(struct inquiry *q, void (*finish)(struct inquiry *q))
 {
+	q->reads = true;
 	return started(q, inquiry_ask_all(q, finish));
 }
 
@@ -102,7 +103,7 @@ static void write_roll(struct inquiry *q, const struct roll *r)
 static void end_with_roll(struct inquiry *q, const struct roll *r)
 {
 	write_roll(q, r);
-	inquiry_write_unanswered(q);
+	inquiry_write_missing(q);
 	buf_char(&q->out, '}');
 	inquiry_end(q, ERR_OK);
 }
@@ -135,6 +136,7 @@ enum err inspect_clients(struct hub *h, struct slice node, struct slice after, s
 	if (q == NULL)
 		return e;
 	q->limit = limit;
+	q->reads = true;
 	ask_for_page(q, "clients", none);
 	if (node.p != NULL)
 		return started(q, inquiry_ask(q, node, finish_clients));
@@ -147,7 +149,7 @@ static void finish_user(struct inquiry *q)
 
 	if (!roll_read(&r, q)) {
 		inquiry_end(q, ERR_INTERNAL);
-	} else if (r.all == 0 && !inquiry_has_unanswered(q)) {
+	} else if (r.all == 0 && !inquiry_is_partial(q)) {
 		inquiry_end(q, ERR_GONE);
 	} else {
 		buf_str(&q->out, "{\"user\":");
@@ -277,6 +279,7 @@ static void on_room(void *ctx, enum err e, const struct tier_room *room)
 		q->room = *room;
 		q->room.members = NULL;
 		ask_for_page(q, "room", q->name);
+		q->reads = true;
 		e = inquiry_ask_all(q, finish_room);
 	}
 	if (e != ERR_OK)
@@ -364,7 +367,7 @@ static void finish_nodes(struct inquiry *q)
 		before = ",";
 	}
 	buf_char(&q->out, ']');
-	inquiry_write_unanswered(q);
+	inquiry_write_missing(q);
 	buf_char(&q->out, '}');
 	inquiry_end(q, ERR_OK);
 }
@@ -433,7 +436,7 @@ static void finish_stats(struct inquiry *q)
 		buf_slice(&q->out, q->sources[i].answer);
 	}
 	number(&q->out, "],\"wall_ms\":", loop_wall_us(q->hub->loop) / 1000u);
-	inquiry_write_unanswered(q);
+	inquiry_write_missing(q);
 	buf_char(&q->out, '}');
 	inquiry_end(q, ERR_OK);
 }

@@ -4,8 +4,10 @@
  *
  * Lists of rooms and their counts come from the tier's registry. What only a client's own gateway knows
  * is asked of all live nodes at once, within `redis_timeout_ms`; those that did not answer stand in
- * "unanswered", and the rest is told without them. Clients are in the order of their ids, rooms of their
- * names, both by bytes; "next" is there when more may follow, and is the `after` of the next page.
+ * "unanswered", and the rest is told without them. When the tier cannot say who else there is, or cannot
+ * reach them, "tier" says why, and what this gateway knows is told (of rooms only what the registry says).
+ * Clients are in the order of their ids, rooms of their names, both by bytes; "next" is there when more may
+ * follow, and is the `after` of the next page.
  *
  * All calls: names and ids are borrowed and must be checked (topic_name_ok(); `prefix`, `glob` and `after`
  * may be NULL: none). Not ERR_OK: nothing was started, `done` does not come; ERR_OVERLOADED: too many
@@ -23,7 +25,7 @@ struct hub;
 
 /* ERR_OK: `json` is one whole object, borrowed for the call. Else it is empty; ERR_GONE: there is no such
  * room, user, client or node. ERR_UNCERTAIN: the one node that knows did not answer. ERR_UNAVAILABLE: the
- * tier is down. */
+ * tier is down, and this gateway alone cannot tell. */
 typedef void inspect_done(void *ctx, enum err e, struct slice json);
 
 /* Rooms whose names begin with `prefix`, or match `glob` (`*` any run of bytes, `?` one byte). */

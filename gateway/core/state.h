@@ -143,6 +143,7 @@ struct link {
 	uint64_t down_since_ms; /* of the loop, while it is down */
 	char why[256];          /* "tier down: REASON" */
 	const char *reason;     /* in it */
+	char trouble[256];      /* what does not work though it is up; "" nothing */
 };
 
 /* Who looks at the loop's lag: each hears of the longest since it looked last. */

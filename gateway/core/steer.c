@@ -160,7 +160,7 @@ static enum err outcome(const struct inquiry *q, uint64_t n, bool one)
 {
 	if (one && q->sources->answer.p == NULL)
 		return q->sources->e;
-	return n == 0 && !inquiry_has_unanswered(q) ? ERR_GONE : ERR_OK;
+	return n == 0 && !inquiry_is_partial(q) ? ERR_GONE : ERR_OK;
 }
 
 static void finish(struct inquiry *q, const char *what, bool one)
@@ -171,7 +171,7 @@ static void finish(struct inquiry *q, const char *what, bool one)
 	if (e == ERR_OK) {
 		buf_str(&q->out, what);
 		buf_u64(&q->out, n);
-		inquiry_write_unanswered(q);
+		inquiry_write_missing(q);
 		buf_char(&q->out, '}');
 	}
 	inquiry_end(q, e);

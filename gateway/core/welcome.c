@@ -42,6 +42,12 @@ void session_refuse(struct session *s, const char *reason)
 	session_close(s, CLOSE_TRY_LATER);
 }
 
+static void refuse_by_tier(struct session *s)
+{
+	s->hub->metrics->connections_refused[REFUSED_TIER]++;
+	session_refuse(s, "tier");
+}
+
 static void on_attached(void *ctx, enum err e, const struct tier_room *room)
 {
 	struct session *s = ctx;
@@ -51,7 +57,7 @@ static void on_attached(void *ctx, enum err e, const struct tier_room *room)
 	if (s->state != SESSION_CONNECTING)
 		return;
 	if (e != ERR_OK) {
-		session_refuse(s, "tier");
+		refuse_by_tier(s);
 		return;
 	}
 	if (s->attaching > 0)
@@ -84,7 +90,7 @@ void session_welcome(struct session *s)
 	if (e == ERR_OK && s->user != NULL)
 		e = attach(s, TOPIC_USER, (struct slice){ s->user, s->user_n });
 	if (e != ERR_OK)
-		session_refuse(s, "tier");
+		refuse_by_tier(s);
 }
 
 void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason)

@@ -315,7 +315,8 @@ static bool load_keys(struct admin *a, struct buf *error)
 	api_keys_free(a->keys);
 	a->keys = fresh;
 	if (fresh == NULL && a->loopback && (had || a->hub == NULL))
-		log_write(LOG_INFO, "api.open", LOG_TEXT("to", "everybody on this machine"),
+		log_write(LOG_INFO, "api.open",
+		          LOG_TEXT("to", "everybody on this machine, through the loopback"),
 		          LOG_END);
 	return true;
 }

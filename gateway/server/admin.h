@@ -1,7 +1,7 @@
 /*
  * The admin vhost: metrics and health for operators, and the HTTP API (/v1/…) for backends and tools.
  *
- * With api_keys_file the API asks for a key. Without, it is only there while the listener is bound to
+ * With api_keys_file the API asks for a key. Without, it is only there for connections through the
  * loopback, and a web page in a browser on this machine cannot reach it. Metrics and health are open.
  */
 #ifndef ROOMCAST_ADMIN_H
@@ -23,7 +23,7 @@ struct admin_options {
 	struct lws_loop *lws;
 	const struct config *config; /* read afresh at each use */
 	struct metrics *metrics;
-	bool loopback; /* nobody outside this machine can connect */
+	bool loopback; /* it can be reached through the loopback */
 };
 
 /* NULL with a sentence in `error`. Nobody comes in before admin_start(). */

@@ -45,6 +45,7 @@ struct api_call {
 	bool excess; /* more came than was announced: the next request is lost in it */
 	bool late;   /* less came than was announced, for too long */
 	struct timer slow;
+	uint64_t body_until; /* loop_now_ms(): when the body must be there */
 	struct api_query query;
 	size_t name_n;
 	char name[TOPIC_NAME_MAX]; /* from the path */

@@ -1,8 +1,10 @@
 /*
- * Who may use the API: who has a key, or, where none are configured, who is on this machine and no web page.
+ * Who may use the API: who has a key, or, where none are configured, who comes through this machine's
+ * loopback and is no web page.
  */
 #include "broker-common/log.h"
 #include "gateway/server/api.h"
+#include "gateway/server/listener.h"
 
 #include <arpa/inet.h>
 #include <libwebsockets.h>
@@ -18,8 +20,11 @@ static const struct http_refusal
 	from_page = { 403, "forbidden", "this is not for web pages", NULL },
 	bad_host = { 403, "forbidden", "the Host header must name this machine's loopback address",
 	             NULL },
-	needs_key = { 403, "forbidden",
-	              "this needs api_keys_file, unless admin_listen is bound to loopback", NULL };
+	needs_key = {
+		403, "forbidden",
+		"without api_keys_file this is only for connections through 127.0.0.1 or [::1]",
+		NULL
+	};
 
 /* --- this machine ---------------------------------------------------------------------------------------------- */
 
@@ -44,12 +49,25 @@ bool admin_host_is_loopback(const char *host)
 	return inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
 }
 
+/* Both ends, whatever the listener is bound to: a forged 127.0.0.1 from outside does not pass the kernel, and
+ * what a forwarding rule brings here from outside keeps its sender's address. */
+static bool through_loopback(struct lws *wsi)
+{
+	int fd = lws_get_socket_fd(wsi);
+	struct sockaddr_storage peer = { 0 }, here = { 0 };
+	socklen_t n_peer = sizeof peer, n_here = sizeof here;
+
+	return getpeername(fd, (struct sockaddr *)&peer, &n_peer) == 0 &&
+		getsockname(fd, (struct sockaddr *)&here, &n_here) == 0 &&
+		address_is_loopback(&peer) && address_is_loopback(&here);
+}
+
 /* What only a browser sends, or what it can be tricked into sending. */
-static const struct http_refusal *check_sender(const struct admin *a, struct lws *wsi)
+static const struct http_refusal *check_sender(struct lws *wsi)
 {
 	char host[128];
 
-	if (!a->loopback)
+	if (!through_loopback(wsi))
 		return &needs_key;
 	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0)
 		return &from_page;
@@ -136,7 +154,7 @@ bool api_admit(struct admin *a, struct lws *wsi, struct api_caller *who, int *an
 	if (a->keys != NULL)
 		return check_key(a, wsi, who, answer);
 	who->scopes = API_READ | API_PUBLISH | API_ADMIN;
-	wrong = check_sender(a, wsi);
+	wrong = check_sender(wsi);
 	if (wrong == NULL)
 		return true;
 	*answer = admin_refuse(wsi, wrong);

@@ -12,6 +12,10 @@
 
 #define BODIES_MOST 8 /* of the largest size, held at a time by all calls */
 
+/* lws gives each piece of a body whole seconds, one or more, and then cuts without an answer. Its limit is
+ * taken away before that, as api_body_ms counts. */
+#define LOOK_MS 400
+
 static const struct http_refusal too_slow = { 408, "request_timeout",
 	                                      "the body did not come in time", NULL };
 
@@ -61,21 +65,26 @@ static void log_order(const struct api_call *c)
 	          LOG_TEXT("result", c->e == ERR_OK ? "ok" : err_name(c->e)), LOG_END);
 }
 
+/* Who does not read its answer is not waited for either. */
+static void offer(struct api_call *c)
+{
+	c->state = API_ANSWERED;
+	lws_set_timeout(c->guest->wsi, PENDING_TIMEOUT_HTTP_CONTENT,
+	                (int)((c->admin->config->api_body_ms + 999) / 1000));
+	lws_callback_on_writable(c->guest->wsi);
+	lws_loop_poke(c->admin->lws);
+}
+
 /* Answers go out from one place, when lws says that it can write. */
 static void answered(struct api_call *c)
 {
 	timer_stop(&c->slow);
 	log_order(c);
-	c->state = API_ANSWERED;
 	if (c->guest == NULL) {
 		call_free(c);
 		return;
 	}
-	/* Who does not read its answer is not waited for either. */
-	lws_set_timeout(c->guest->wsi, PENDING_TIMEOUT_HTTP_CONTENT,
-	                (int)((c->admin->config->api_body_ms + 999) / 1000));
-	lws_callback_on_writable(c->guest->wsi);
-	lws_loop_poke(c->admin->lws);
+	offer(c);
 }
 
 void api_call_done(void *ctx, enum err e, struct slice json)
@@ -122,14 +131,25 @@ static void submit(struct api_call *c)
 	answered(c);
 }
 
+static void look_again(struct api_call *c)
+{
+	uint64_t now = loop_now_ms(c->admin->loop);
+	uint64_t left = c->body_until > now ? c->body_until - now : 0;
+
+	timer_set(&c->slow, left < LOOK_MS ? left : LOOK_MS);
+}
+
 static void on_slow(void *ctx)
 {
 	struct api_call *c = ctx;
 
+	if (loop_now_ms(c->admin->loop) < c->body_until) {
+		lws_set_timeout(c->guest->wsi, NO_PENDING_TIMEOUT, 0);
+		look_again(c);
+		return;
+	}
 	c->late = true;
-	c->state = API_ANSWERED;
-	lws_callback_on_writable(c->guest->wsi);
-	lws_loop_poke(c->admin->lws);
+	offer(c);
 }
 
 static bool has_room(const struct admin *a, size_t length)
@@ -155,13 +175,14 @@ int api_call_begin(struct admin_guest *g, const struct api_call *head, size_t le
 	c->keep_alive = admin_may_go_on(g->wsi);
 	buf_init(&c->reply);
 	timer_init(&c->slow, a->loop, on_slow, c);
+	c->body_until = loop_now_ms(a->loop) + (uint64_t)a->config->api_body_ms;
 	a->body_bytes += length;
 	list_push(&a->calls, &c->node);
 	g->call = c;
 	if (c->route->body_most == NULL)
 		submit(c);
 	else
-		timer_set(&c->slow, (uint64_t)a->config->api_body_ms);
+		look_again(c);
 	return 0;
 }
 
@@ -238,6 +259,10 @@ static const char *detail_of(const struct api_call *c)
 		return "too many such requests are under way; try again";
 	if (c->e == ERR_UNCERTAIN)
 		return "the gateway that knows did not answer in time";
+	if (c->e == ERR_UNAVAILABLE)
+		return c->route->body_most == NULL
+			? "the fan-out tier is not reachable; try again"
+			: "the fan-out tier is not reachable, nothing was done; try again";
 	return NULL;
 }
 

@@ -31,7 +31,7 @@ struct listener {
 	uint64_t *errors;
 	int fd;
 	int highest_fd;
-	bool loopback;
+	bool takes_loopback;
 	bool short_of; /* descriptors or memory: said once */
 	char address[INET6_ADDRSTRLEN + 10];
 };
@@ -107,14 +107,28 @@ static void on_ready(void *ctx)
 
 /* --- opening ----------------------------------------------------------------------------------------- */
 
-static bool is_loopback(const struct sockaddr_storage *a)
+bool address_is_loopback(const struct sockaddr_storage *a)
 {
 	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
 	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
 
 	if (a->ss_family == AF_INET)
 		return ntohl(four->sin_addr.s_addr) >> 24 == IN_LOOPBACKNET;
-	return a->ss_family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+	if (a->ss_family != AF_INET6)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&six->sin6_addr))
+		return six->sin6_addr.s6_addr[12] == IN_LOOPBACKNET;
+	return IN6_IS_ADDR_LOOPBACK(&six->sin6_addr);
+}
+
+static bool is_any(const struct sockaddr_storage *a)
+{
+	const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)a;
+	const struct sockaddr_in *four = (const struct sockaddr_in *)a;
+
+	if (a->ss_family == AF_INET)
+		return four->sin_addr.s_addr == INADDR_ANY;
+	return a->ss_family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&six->sin6_addr);
 }
 
 /* What connections inherit. Without a cap the kernel takes megabytes for a client that does not
@@ -201,7 +215,7 @@ static void learn_address(struct listener *l)
 	const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
 
 	getsockname(l->fd, (struct sockaddr *)&a, &n);
-	l->loopback = is_loopback(&a);
+	l->takes_loopback = address_is_loopback(&a) || is_any(&a);
 	if (a.ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
 		snprintf(l->address, sizeof l->address, "[%s]:%u", host, ntohs(six->sin6_port));
@@ -257,7 +271,7 @@ const char *listener_address(const struct listener *l)
 	return l->address;
 }
 
-bool listener_is_loopback(const struct listener *l)
+bool listener_takes_loopback(const struct listener *l)
 {
-	return l->loopback;
+	return l->takes_loopback;
 }

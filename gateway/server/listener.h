@@ -16,6 +16,7 @@ struct listener;
 struct loop;
 struct lws;
 struct lws_vhost;
+struct sockaddr_storage;
 
 struct listener_options {
 	struct loop *loop;
@@ -47,7 +48,10 @@ void listener_close(struct listener *l);
 /* The address as bound, with the real port: "127.0.0.1:8000". */
 const char *listener_address(const struct listener *l);
 
-/* Whether nobody outside this machine can reach it. */
-bool listener_is_loopback(const struct listener *l);
+/* Whether it can be reached through the loopback: bound to that, or to any address. */
+bool listener_takes_loopback(const struct listener *l);
+
+/* 127.x.x.x, ::1, and the former as an IPv6 socket has it (::ffff:127.x.x.x). */
+bool address_is_loopback(const struct sockaddr_storage *a);
 
 #endif

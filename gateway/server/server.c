@@ -79,7 +79,7 @@ static bool open_operators(struct server *s, const struct server_options *o, str
 	if (s->operators == NULL)
 		return false;
 	strncpy(s->admin_address, listener_address(s->operators), ADDRESS_MAX - 1);
-	ao.loopback = listener_is_loopback(s->operators);
+	ao.loopback = listener_takes_loopback(s->operators);
 	s->admin = admin_open(&ao, error);
 	return s->admin != NULL;
 }
@@ -96,10 +96,6 @@ struct server *server_open(const struct server_options *o, struct buf *error)
 		return NULL;
 	}
 	lo.tls = *o->config->tls_cert != '\0';
-	if (lo.tls && !tls_check(o->config->tls_cert, o->config->tls_key, error)) {
-		free(s);
-		return NULL;
-	}
 	lo.timeout_s = (uint32_t)(o->config->handshake_timeout_ms + 999) / 1000u;
 	s->lws = lws_loop_open(&lo);
 	if (s->lws == NULL) {
@@ -131,6 +127,8 @@ bool server_check(const struct config *c, struct buf *error, bool *unreadable)
 	struct api_keys *keys;
 
 	*unreadable = false;
+	if (*c->tls_cert != '\0' && !tls_check(c->tls_cert, c->tls_key, error, unreadable))
+		return false;
 	if (*c->api_keys_file == '\0')
 		return true;
 	keys = api_keys_load(c->api_keys_file, error, unreadable);

@@ -26,7 +26,7 @@ struct server_options {
  * read. */
 bool server_check(const struct config *c, struct buf *error, bool *unreadable);
 
-/* Bind both ports. NULL with one sentence in `error`. */
+/* Bind both ports, after server_check(). NULL with one sentence in `error`. */
 struct server *server_open(const struct server_options *o, struct buf *error);
 
 /* Let clients and operators in. False: no memory. */

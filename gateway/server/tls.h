@@ -7,8 +7,8 @@
 
 #include "broker-common/buf.h"
 
-/* False with one sentence in `error`: a file cannot be read, is no PEM, or they do not belong
- * together. */
-bool tls_check(const char *cert, const char *key, struct buf *error);
+/* False with one sentence in `error`: a file cannot be read (and `*unreadable`), is no PEM, or they do
+ * not belong together. */
+bool tls_check(const char *cert, const char *key, struct buf *error, bool *unreadable);
 
 #endif

@@ -45,6 +45,10 @@ struct tier_events {
 	/* This node may not be part of that cluster (other gateways are configured otherwise): it shall
 	 * end. NULL: not of interest. */
 	void (*unfit)(void *ctx, const char *reason);
+
+	/* It is up, and something does not work all the same (`what`, for a person); NULL: it does again.
+	 * NULL: not of interest. */
+	void (*trouble)(void *ctx, const char *what);
 };
 
 struct tier_options {
@@ -112,8 +116,8 @@ struct tier_ops {
 	const char *name; /* value of the `tier` option */
 
 	/* Whether the options make sense for this tier, before anything is opened; NULL: they always do.
-	 * False: one sentence in `error`, without secrets. */
-	bool (*check)(const struct config *c, struct buf *error);
+	 * False: one sentence in `error`, without secrets, and whether it is that a file cannot be read. */
+	bool (*check)(const struct config *c, struct buf *error, bool *unreadable);
 
 	struct tier *(*open)(const struct tier_options *o, const struct tier_events *ev, void *ctx);
 

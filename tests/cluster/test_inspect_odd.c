@@ -1,6 +1,7 @@
 /*
  * Operators ask, and some gateways do not answer, or answer nonsense.
  */
+#include "gateway/core/steer.h"
 #include "tests/support/operator.h"
 
 /* --- nodes that do not answer ---------------------------------------------------------------------------- */
@@ -54,6 +55,7 @@ static void who_cannot_be_asked_is_named_at_once(void **state)
 	counts("nodes", 1);
 	is("nodes.0.self", "true");
 	counts("unanswered", 2);
+	is("tier", "not all of it can be reached"); /* it is up, but for them */
 }
 
 static void who_is_gone_meanwhile_is_not_missed(void **state)
@@ -63,6 +65,7 @@ static void who_is_gone_meanwhile_is_not_missed(void **state)
 	nodes();
 	counts("nodes", 3);
 	is("unanswered", "");
+	is("tier", "");
 }
 
 static void more_nodes_than_can_be_asked_are_named(void **state)
@@ -177,6 +180,82 @@ static void an_answer_that_is_cut_ends_the_page(void **state)
 	is(text, told_at(&answer, "next"));
 }
 
+/* --- the tier cannot say who else there is --------------------------------------------------------------- */
+
+static void what_this_gateway_knows_is_told(void)
+{
+	struct client *a = cluster_connect(cluster, 0, "ann");
+
+	cluster_connect(cluster, 1, "bob");
+	client_join(a, "x");
+	odd_names = ERR_UNAVAILABLE;
+	nodes();
+	counts("nodes", 1);
+	is("nodes.0.self", "true");
+	is("nodes.0.tier.up", "true"); /* of the gateway: something else */
+	is("tier", "not all of it can be reached");
+	is("unanswered", "");
+	stats();
+	is("nodes", "1");
+	is("connections", "1");
+	is("tier", "not all of it can be reached");
+	clients(none, NULL, 10, ERR_OK);
+	counts("clients", 1);
+	place(a, "client");
+	is("tier", "not all of it can be reached");
+	user("ann", ERR_OK);
+	is("connections", "1");
+	is("tier", "not all of it can be reached");
+	user("bob", ERR_OK); /* not gone: others may have him */
+	is("connections", "0");
+	is("tier", "not all of it can be reached");
+	room("x", NULL, 10, ERR_OK);
+	is("members", "1");
+	counts("clients", 1);
+	is("tier", "not all of it can be reached");
+	odd_names = ERR_OK;
+	nodes();
+	counts("nodes", 3);
+	is("tier", "");
+}
+
+static void who_is_not_told_of_others_tells_of_itself(void **state)
+{
+	(void)state;
+	what_this_gateway_knows_is_told();
+}
+
+static void who_is_told_later_that_nobody_knows_tells_of_itself(void **state)
+{
+	(void)state;
+	odd_names_late = true;
+	what_this_gateway_knows_is_told();
+}
+
+static void another_failure_is_none_of_the_tier(void **state)
+{
+	(void)state;
+	odd_names = ERR_INTERNAL;
+	assert_int_equal(inspect_nodes(hub(0), told, &answer), ERR_INTERNAL);
+	odd_names_late = true;
+	hear(inspect_nodes(hub(0), told, &answer), ERR_INTERNAL);
+}
+
+static void nothing_is_done_by_halves(void **state)
+{
+	struct client *a = cluster_connect(cluster, 0, "ann");
+
+	(void)state;
+	odd_names = ERR_UNAVAILABLE;
+	assert_int_equal(steer_disconnect_user(hub(0), slice_of("ann"), told, &answer),
+	                 ERR_UNAVAILABLE);
+	odd_names_late = true;
+	hear(steer_disconnect_user(hub(0), slice_of("ann"), told, &answer), ERR_UNAVAILABLE);
+	odd_names = ERR_OK;
+	user("ann", ERR_OK);
+	place(a, "client");
+}
+
 /* --- limits ---------------------------------------------------------------------------------------------- */
 
 static void not_too_many_are_under_way(void **state)
@@ -222,18 +301,24 @@ static void a_closed_hub_forgets_what_was_asked(void **state)
 	assert_int_equal(answer.times, 0);
 }
 
-static void without_the_tier_a_gateway_still_tells_of_its_own_clients(void **state)
+static void without_the_tier_a_gateway_still_tells_of_itself(void **state)
 {
 	struct cluster *alone = cluster_open_on(1, &tier_fail, NULL);
 	struct hub *h = alone->gateway[0].hub;
 
 	(void)state;
-	assert_int_equal(inspect_nodes(h, told, &answer), ERR_UNAVAILABLE);
 	assert_int_equal(inspect_rooms(h, none, none, none, 1, told, &answer), ERR_UNAVAILABLE);
 	assert_int_equal(inspect_room(h, slice_of("x"), none, 1, told, &answer), ERR_UNAVAILABLE);
 	assert_int_equal(inspect_clients(h, hub_node(h), none, 1, told, &answer), ERR_OK);
 	cluster_turn(alone, 0);
 	told_expect(&answer, ERR_OK);
+	told_forget(&answer);
+	assert_int_equal(inspect_nodes(h, told, &answer), ERR_OK);
+	cluster_turn(alone, 0);
+	told_expect(&answer, ERR_OK);
+	counts("nodes", 1);
+	is("nodes.0.tier.up", "false");
+	is("tier", "tier not reached yet");
 	cluster_close(alone);
 }
 
@@ -251,7 +336,11 @@ int main(void)
 		TEST(an_answer_that_is_cut_ends_the_page),
 		TEST(not_too_many_are_under_way),
 		TEST(a_closed_hub_forgets_what_was_asked),
-		TEST(without_the_tier_a_gateway_still_tells_of_its_own_clients),
+		TEST(who_is_not_told_of_others_tells_of_itself),
+		TEST(who_is_told_later_that_nobody_knows_tells_of_itself),
+		TEST(another_failure_is_none_of_the_tier),
+		TEST(nothing_is_done_by_halves),
+		TEST(without_the_tier_a_gateway_still_tells_of_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

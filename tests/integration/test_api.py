@@ -290,6 +290,26 @@ async def test_a_batch_is_published_though_nobody_waits_for_its_answer(start):
 # ---- limits ----
 
 
+async def test_a_body_may_pause_as_long_as_it_may_take(start):
+    """Also longer than a handshake may take, which is what lws would give each piece."""
+    gateway = start(handshake_timeout_ms=1000, api_body_ms=5000)
+    body = b'{"topic":"room:r","event_type":"t","payload":1}'
+    head = {
+        "Host": authority(gateway.admin),
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+    }
+    async with stream(gateway) as (reader, writer), stream(gateway) as (silent, begun):
+        begun.write(head_of("POST", "/v1/publish", head) + body[:9])
+        writer.write(head_of("POST", "/v1/publish", head) + body[:9])
+        await asyncio.sleep(2.5)
+        writer.write(body[9:])
+        answer = await asyncio.wait_for(read_answer(reader), seconds(5))
+        assert answer.status == 200
+        answer = await asyncio.wait_for(read_answer(silent), seconds(10))
+        assert_refused(answer, 408, "request_timeout")
+
+
 async def test_a_body_that_trickles_in_is_cut(start):
     gateway = start(api_body_ms=500)
     async with stream(gateway) as (reader, writer):

@@ -223,15 +223,32 @@ async def test_an_answer_may_take_longer_than_a_handshake(cluster):
         assert len((await Api(gateways[0]).get("nodes"))["unanswered"]) == 1
 
 
-async def test_without_redis_lists_are_refused_and_the_rest_is_said(cluster, redis):
+async def test_without_redis_a_gateway_tells_what_it_knows_itself(cluster, redis):
     gateways = await cluster(2, **OPTIONS)
-    redis.kill()
+    api = Api(gateways[0])
+    async with crowd(gateways, 1) as ((ann,), (bob,)):
+        own, other = node_of(ann), node_of(bob)
+        redis.kill()
 
-    async def refused():
-        return (await Api(gateways[0]).ask("GET", "/v1/rooms")).status == 503
+        async def missed():
+            return "tier" in await api.get("nodes")
 
-    await eventually(refused)
-    assert_refused(await Api(gateways[0]).ask("GET", "/v1/rooms"), 503, "unavailable")
+        await eventually(missed)
+        link = (await gateways[0].http("GET", "/healthz")).json["tier"]
+        assert not link["up"] and link["reason"]
+        nodes, stats, clients = [await api.get(what) for what in ("nodes", "stats", "clients")]
+        for answer in (nodes, stats, clients):
+            assert answer["tier"] == link["reason"] and "unanswered" not in answer
+        assert names(nodes["nodes"], "node") == names(stats["per_node"], "node") == [own]
+        assert names(clients["clients"], "client") == [ann.id]
+        assert (await api.get("clients", ann.id))["client"] == ann.id
+        for path in ("rooms", "rooms/lobby", f"clients/{bob.id}", f"clients?node={other}"):
+            answer = await api.ask("GET", f"/v1/{path}")
+            assert_refused(answer, 503, "unavailable")
+            assert answer.json["error"]["message"] == "the fan-out tier is not reachable; try again"
+        order = await api.ask("POST", "/v1/users/ann/disconnect", {})
+        assert_refused(order, 503, "unavailable")
+        assert "nothing was done" in order.json["error"]["message"]
     assert (await gateways[0].http("GET", "/livez")).status == 200
     assert (await Api(gateways[0]).ask("GET", "/v1/config")).status == 200
     redis.restart()

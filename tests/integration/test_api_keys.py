@@ -2,11 +2,13 @@
 
 import asyncio
 import signal
+import socket
 
 import pytest
 from support.api import ADMIN, KEYS, PUBLISH, READ, Api, assert_refused, write_keys
+from support.httpio import head_of, read_answer
 from support.process import run
-from support.timing import eventually
+from support.timing import eventually, seconds
 from support.wsclient import connect
 
 GOOD = {"topic": "room:r", "event_type": "t", "payload": 1}
@@ -92,11 +94,51 @@ async def test_with_keys_it_is_there_on_every_address(start, keys):
     assert (await Api(gateway).ask("GET", "/v1/nodes")).status == 401
 
 
-async def test_without_keys_only_on_loopback(start):
-    gateway = start(admin_listen="0.0.0.0:0")
+def own_address():
+    """One of this machine that is not loopback; nothing is sent to learn it."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        try:
+            s.connect(("192.0.2.1", 9))
+        except OSError:
+            pytest.skip("this machine has no address but the loopback's")
+        return s.getsockname()[0]
+
+
+async def from_to(source, target, port, path):
+    """GET between two addresses of this machine; the Host header is always loopback's."""
+    reader, writer = await asyncio.open_connection(target, port, local_addr=(source, 0))
+    try:
+        writer.write(head_of("GET", path, {"Host": "127.0.0.1", "Connection": "close"}))
+        return await asyncio.wait_for(read_answer(reader), seconds(10))
+    finally:
+        writer.transport.abort()
+
+
+@pytest.mark.parametrize("everywhere", ["*:0", "0.0.0.0:0", "[::]:0"])
+async def test_without_keys_it_is_there_through_the_loopback(start, everywhere):
+    gateway = start(admin_listen=everywhere)
     gateway.admin = ("127.0.0.1", gateway.admin[1])
     for path in GETS:
-        assert_refused(await Api(gateway).ask("GET", path), 403, "forbidden")
+        assert (await Api(gateway).ask("GET", path)).status == 200, path
+    assert (await Api(gateway).ask("POST", "/v1/publish", GOOD)).status == 200
+    assert "loopback" in gateway.log_lines("api.open")[0]["to"]
+
+
+async def test_without_keys_only_both_ends_on_the_loopback_will_do(start):
+    gateway = start(admin_listen="*:0")
+    port, own = gateway.admin[1], own_address()
+    assert (await from_to("127.0.0.1", "127.0.0.2", port, "/v1/nodes")).status == 200
+    for source, target in ((own, own), ("127.0.0.1", own), (own, "127.0.0.1")):
+        for path in GETS:
+            answer = await from_to(source, target, port, path)
+            assert_refused(answer, 403, "forbidden")
+            assert "api_keys_file" in answer.json["error"]["message"]
+        assert (await from_to(source, target, port, "/livez")).status == 200
+
+
+async def test_bound_to_another_address_it_is_not_open(start):
+    gateway = start(admin_listen=f"{own_address()}:0")
+    assert_refused(await Api(gateway).ask("GET", "/v1/nodes"), 403, "forbidden")
     assert not gateway.log_lines("api.open")
 
 
@@ -106,7 +148,10 @@ async def test_an_open_api_is_said_in_the_log(gateway, guarded):
     assert (await Api(gateway).ask("GET", "/v1/config")).status == 200
 
 
-async def test_a_web_page_cannot_use_an_open_api(gateway):
+@pytest.mark.parametrize("bound", ["127.0.0.1:0", "*:0"])
+async def test_a_web_page_cannot_use_an_open_api(start, bound):
+    gateway = start(admin_listen=bound)
+    gateway.admin = ("127.0.0.1", gateway.admin[1])
     for headers in ({"Origin": "null"}, {"Host": "evil.example"}, {"Host": "127.0.0.1.evil.example"}):
         for path in GETS:
             assert_refused(await Api(gateway).ask("GET", path, headers=headers), 403, "forbidden")

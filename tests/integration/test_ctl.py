@@ -359,6 +359,16 @@ async def test_the_same_key_is_sent_once(gateway):
     assert "not sent again" in aloud.out
 
 
+@pytest.mark.parametrize("option", ["--once", "--key"])
+async def test_a_key_that_would_not_last_is_refused(gateway, option):
+    async with listening(gateway, "room:r", "--count", "1") as l:
+        ended = await ctl("publish", "room:r", "t", "1", option, "k", at=gateway)
+        assert (ended.code, ended.out) == (2, "")
+        assert "--user" in ended.err and "--endpoint" in ended.err and "nothing was sent" in ended.err
+        await publish(gateway, "room:r", "t", 2, option, "k", "--user", "ann")
+        assert [e["payload"] for e in (await l.end()).lines] == [2]
+
+
 async def test_a_message_may_have_a_priority_and_a_user(gateway):
     async with listening(gateway, "room:r", "--count", "1") as l:
         await publish(gateway, "room:r", "t", 1, "--priority=low", "--user=ann@x")
@@ -386,7 +396,7 @@ async def test_what_is_larger_than_the_gateway_takes_is_not_sent(start):
     [
         (["room:r", "task_update", '{"task_id":1}'], "bad_payload"),
         (["client:nobody", "t", "1"], "gone"),
-        (["room:r", "t", "1", "--key", "k" * 65], "bad_frame"),
+        (["room:r", "t", "1", "--key", "k" * 65, "--user", "ann"], "bad_frame"),
         (["event:a", "b", "1"], "bad_frame"),
     ],
 )

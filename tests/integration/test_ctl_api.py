@@ -167,6 +167,19 @@ async def test_silent_nodes_are_named_and_make_it_a_failure():
             assert "no answer from cccccccc" in ended.err
 
 
+async def test_gateways_that_nobody_knows_of_make_it_a_failure():
+    async with fake_api() as api:
+        api.tier = "connection\x1b refused"
+        for command in (["clients"], ["room", "lobby"], ["room", "lobby", "--json"], ["nodes"], ["nodes", "--json"]):
+            ended = await ask(api, *command)
+            assert ended.code == 1 and "aaaaaaaa" in ended.out
+            assert "the fan-out tier is not reachable (connection\\x1b refused)" in ended.err
+        assert json.loads((await ask(api, "room", "lobby", "--json")).out)["tier"] == api.tier
+        api.unanswered = ["cccccccc"]
+        ended = await ask(api, "nodes")
+        assert "not reachable" in ended.err and "no answer from cccccccc" in ended.err
+
+
 # ---- acts ----
 
 
@@ -229,6 +242,13 @@ async def test_drain_does_not_wait_for_ever():
     async with fake_api() as api:
         ended = await ask(api, "drain", "bbbbbbbb", "--wait=1")
         assert ended.code == 1 and "still there after 1 s" in ended.err
+
+
+async def test_a_node_is_not_gone_while_nobody_knows_who_is_there():
+    async with fake_api() as api:
+        api.nodes, api.tier = [n for n in api.nodes if n["node"] == "aaaaaaaa"], "no Redis"
+        ended = await ask(api, "drain", "bbbbbbbb", "--wait=1")
+        assert ended.code == 1 and "is gone" not in ended.out
 
 
 async def test_the_end_of_the_node_that_is_asked_is_the_end_of_the_wait():

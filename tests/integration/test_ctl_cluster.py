@@ -201,3 +201,22 @@ async def test_watch_follows_the_cluster(cluster):
     c.process.terminate()
     ended = await c.end()
     assert ended.code == 0 and re.search(r"^\[\]$", ended.out, re.M)
+
+
+async def test_without_redis_it_shows_what_one_gateway_knows_and_says_why(cluster, redis):
+    gateways = await cluster(2)
+    own = await node_of(gateways[0])
+    async with crowd(gateways, 1) as ((ann,), _):
+        redis.kill()
+
+        async def missed():
+            return (await ask(url(gateways[0]), "nodes")).code == 1
+
+        await eventually(missed)
+        link = (await gateways[0].http("GET", "/healthz")).json["tier"]
+        for command, shown in (["nodes"], own), (["stats"], "frames_received"), (["clients"], ann.id):
+            ended = await ask(url(gateways[0]), *command)
+            assert ended.code == 1 and shown in ended.out
+            assert f"the fan-out tier is not reachable ({link['reason']})" in ended.err
+        ended = await ask(url(gateways[0]), "rooms")
+        assert (ended.code, ended.out) == (1, "") and "not reachable; try again" in ended.err

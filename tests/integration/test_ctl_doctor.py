@@ -62,6 +62,12 @@ async def test_a_silent_node_is_bad():
         assert "node cccccccc does not answer" in (await findings(api, code=1))["readiness", "bad"]
 
 
+async def test_not_to_know_all_gateways_is_bad():
+    async with fake_api() as api:
+        api.tier = "no Redis"
+        assert "not all gateways are known" in (await findings(api, code=1))["readiness", "bad"]
+
+
 @pytest.mark.parametrize(
     "change, check, level, words",
     [

@@ -88,6 +88,8 @@ def test_values_are_completed_where_they_can_be(complete):
     assert "a-file" in complete("roomcastctl rooms --key-file ")
     assert complete("roomcastctl rooms --key-file=a-") == ["a-file"]
     assert complete("roomcastctl rooms --endpoint ") == []
+    assert complete("roomcastctl publish --priority ") == ["high", "normal", "low"]
+    assert complete("roomcastctl publish --priority=n") == ["normal"]
     assert "--limit" in complete("roomcastctl rooms --watch --")
 
 

@@ -281,7 +281,7 @@ async def test_frames_before_the_ack_do_not_disturb_it():
         await ws.send('{"type":"ack","id":1,"nodes":3,"seq":7,"epoch":"e"}')
         await ws.wait_closed()
 
-    async with played(talk_first) as server:
+    async with played(talk_first, {**WELCOME, "user": "ann"}) as server:
         ended = await ctl("publish", "room:r", "t", "1.0", "--json", "--key", "k", "--priority", "high", at=server.url)
     assert ended.code == 0
     assert ended.lines == [{"topic": "room:r", "event_type": "t", "nodes": 3, "seq": 7, "epoch": "e"}]

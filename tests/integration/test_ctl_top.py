@@ -170,6 +170,8 @@ async def test_silent_nodes_are_named(tmp_path):
         api.unanswered = ["cccccccc"]
         with Screen(tmp_path, api.url) as screen:
             await screen.shows("^no answer from cccccccc")
+            api.tier = "no Redis"
+            await screen.shows("^other gateways are missing: no Redis")
 
 
 async def test_part_of_it_may_fail(tmp_path):

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from support.rawws import CLOSE, Closed, Peer, Refused, close_payload, frame, text
-from support.timing import seconds
+from support.timing import eventually, seconds
 from support.wsclient import connect, connect_many
 
 
@@ -62,8 +62,11 @@ async def test_during_the_grace_it_still_takes_clients(start):
     gateway = start(drain_ms=200, drain_grace_ms=1500)
     async with connect(gateway) as ann:
         gateway.signal(signal.SIGTERM)
-        await asyncio.sleep(0.1)
-        assert (await gateway.http("GET", "/readyz")).status == 503
+
+        async def not_ready():
+            return (await gateway.http("GET", "/readyz")).status == 503
+
+        await eventually(not_ready)
         async with connect(gateway) as bob:
             await bob.ok("join", room="r")
             await ann.ok("publish", topic="room:r", event_type="t", payload=1)

@@ -105,7 +105,9 @@ async def test_a_payload_may_be_32_deep_and_its_objects_have_1024_keys(gateway):
             await ann.ok("publish", topic="room:r", event_type="t", payload=good)
         for bad in ([deep], {**wide, "more": 1}, [{**wide, "more": 1}]):
             await ann.send("publish", id=1, topic="room:r", event_type="t", payload=bad)
-            assert_error(await ann.next(), "bad_json")  # without id: what is no JSON has none
+            answer = await ann.next()
+            assert_error(answer, "bad_json")
+            assert answer["id"] == 1
 
 
 async def test_a_payload_that_is_far_too_deep_is_refused(gateway):

@@ -48,7 +48,7 @@ async def test_a_flood_of_publishes_does_not_cost_the_lease(cluster, redis):
 async def test_a_burst_that_takes_longer_than_the_time_out_is_no_outage(cluster, redis):
     """The answer to the PING stands behind messages that are still to be given to everybody here."""
     quick = {"queue_policy": "drop_newest", "queue_messages": 10, "max_rate": 1000000}
-    (gateway,) = await cluster(1, redis_timeout_ms=200, lease_ms=60000, **quick)
+    (gateway,) = await cluster(1, redis_timeout_ms=int(200 * seconds(1)), lease_ms=60000, **quick)
     said = json.dumps({"topic": "room:r", "event_type": "t", "payload": "x" * 100})
     peers = [await Peer.open(gateway, receive_buffer=4096) for _ in range(150)]
     try:

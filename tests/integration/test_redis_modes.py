@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 from support import parcel, registry
+from support.api import Api
 from support.cluster import FAST, all_agree, crowd, post, ready
 from support.outage import HEALED, OPTIONS, Outage
 from support.process import run
@@ -196,19 +197,21 @@ def test_wrong_files_for_tls_stop_the_start(certificates, tmp_path):
     junk = tmp_path / "junk.pem"
     junk.write_text("no certificate\n")
     cert, key = certificates["client"]
-    for options, named in (
-        ({"redis_ca": tmp_path / "none"}, tmp_path / "none"),
-        ({"redis_ca": junk}, junk),
-        ({"redis_cert": cert}, "redis_key"),
-        ({"redis_cert": junk, "redis_key": key}, junk),
-        ({"redis_cert": cert, "redis_key": certificates["ca"][1]}, cert),
+    for options, code, named in (
+        ({"redis_ca": tmp_path / "none"}, 1, f"redis_ca: {tmp_path / 'none'} cannot be read: No such file"),
+        ({"redis_ca": junk}, 2, f"redis_ca: {junk} holds no certificate"),
+        ({"redis_cert": cert}, 2, "redis_key"),
+        ({"redis_cert": junk, "redis_key": key}, 2, f"redis_cert: {junk} holds no certificate"),
+        ({"redis_cert": cert, "redis_key": tmp_path}, 1, f"redis_key: {tmp_path} cannot be read: Is a directory"),
+        ({"redis_cert": cert, "redis_key": certificates["ca"][1]}, 2, f"for the certificate in {cert}: "),
     ):
-        ended = run(
-            listen="127.0.0.1:0", admin_listen="off", tier="redis", redis="rediss://127.0.0.1:1",
-            **options,
-        )  # fmt: skip
-        assert ended.returncode in (1, 2), options
-        assert str(named) in ended.stderr, ended.stderr
+        for what in ([], ["--check-config"]):
+            ended = run(
+                *what, listen="127.0.0.1:0", admin_listen="off", tier="redis", redis="rediss://127.0.0.1:1",
+                **options,
+            )  # fmt: skip
+            assert ended.returncode == code, (options, ended.stderr)
+            assert named in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
 
 
 # ---- users and passwords ----
@@ -324,6 +327,26 @@ async def test_one_of_several_servers_dies_and_comes_back(cluster, two):
         two[1 - number].restart()
         await outage.healed()
         await outage.check(gaps=1)
+
+
+async def test_with_one_of_several_servers_gone_operators_are_told_what_is_known(cluster, two):
+    gateways = await cluster(2, redis=",".join(s.url() for s in two), **OPTIONS)
+    api = Api(gateways[0])
+    async with crowd(gateways, 1) as ((ann,), (bob,)):
+        rooms = {parcel.server(parcel.partition(f"room:r{n}"), 2): f"r{n}" for n in range(40)}
+        await ann.ok("join", rooms=list(rooms.values()))
+        own, names_nodes = ann.id.split("-")[0], parcel.server(parcel.partition("all"), 2)
+        two[names_nodes].kill()
+
+        async def missed():
+            return "tier" in await api.get("nodes")
+
+        await eventually(missed)
+        assert own in [n["node"] for n in (await api.get("nodes"))["nodes"]]
+        room = await api.get("rooms", rooms[1 - names_nodes])
+        assert room["members"] == 1 and room["tier"] and [c["client"] for c in room["clients"]] == [ann.id]
+        assert (await api.ask("GET", f"/v1/rooms/{rooms[names_nodes]}")).status == 503
+        assert (await api.ask("GET", "/v1/rooms")).status == 503
 
 
 async def test_who_spreads_topics_otherwise_may_not_take_part(cluster, two, tmp_path):

@@ -1,10 +1,12 @@
 """Redis refuses to write, for a reason that is none of a connection: what it can do still goes on."""
 
 import asyncio
+import contextlib
 
 import pytest
 from support.outage import OPTIONS, Outage
 from support.timing import eventually
+from support.wsclient import Client, connect, open_websocket, url_of
 
 pytestmark = pytest.mark.limit(60)
 
@@ -52,6 +54,45 @@ async def test_redis_is_full_and_has_lost_the_scripts(cluster, redis):
         await outage.healed()
         await outage.check(gaps=0, redis=redis)
         assert set(outage.answers()) == {"ack"}
+
+
+async def test_a_full_redis_is_seen_by_operators(cluster, redis):
+    (gateway,) = await cluster(1, **{**OPTIONS, "lease_ms": 1500})
+    async with connect(gateway) as ann:
+        redis.cli("CONFIG", "SET", "maxmemory", "1")
+        await ann.refused("unavailable", "join", room="r")
+        health = (await gateway.http("GET", "/healthz")).json
+        assert health["status"] == "degraded" and health["tier"]["up"]
+        assert "takes no writes" in health["reason"] and "OOM" in health["tier"]["reason"]
+        ready = await gateway.http("GET", "/readyz")
+        assert ready.status == 200 and "OOM" in ready.json["reason"]
+        ws = await open_websocket(url_of(gateway))
+        assert await Client(ws).closed() == 1013
+        assert (await gateway.metrics())("connections_refused_total", reason="tier") == 1
+        redis.cli("CONFIG", "SET", "maxmemory", "0")
+
+        async def well():
+            return (await gateway.http("GET", "/healthz")).json["status"] == "ok"
+
+        await eventually(well)
+        assert len(gateway.log_lines("tier.trouble")) == 2
+
+
+async def test_an_outage_longer_than_the_lease_makes_nobody_leave(cluster, redis):
+    """Whoever is back first does not take the others for dead."""
+    gateways = await cluster(3, **{**OPTIONS, "lease_ms": 2000})
+    async with contextlib.AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connect(g)) for g in gateways]
+        for c in clients:
+            await c.ok("join", room="r", presence=True)
+        redis.cli("REPLICAOF", "127.0.0.1", "1")
+        await asyncio.sleep(5)
+        redis.cli("REPLICAOF", "NO", "ONE")
+        await asyncio.sleep(4)
+        for c in clients:
+            assert len((await c.ok("presence", room="r"))["members"]) == 3
+            left = [f["left"] for f in c.inbox if f["type"] == "presence" and f["left"]]
+            assert not left, left
 
 
 async def registers_again(gateway, client):

@@ -177,7 +177,7 @@ def test_the_last_one_leaves_nothing_behind_and_rev_never_goes_back(c, a, b):
     b.enter("b1", "bob")
     for gateway, client in ((a, "a1"), (b, "b1"), (a, "a2")):
         assert gateway.leave(client) == [DONE]
-    assert c("KEYS", "*") == [key("nodes").encode()]
+    assert sorted(c("KEYS", "*")) == sorted([key("nodes").encode(), key("seen").encode()])
     assert a.room() == [DONE, 0, 0, 0, 0, 0, 0]
     assert a.enter("a1", "ann")[1] > rev + 3
 
@@ -247,6 +247,17 @@ def test_a_lease_that_is_over_is_given_to_one_gateway_at_a_time(c, a, b):
     assert other.lease() == [DONE]
     time.sleep(0.12)  # a third of the lease
     assert other.lease() == [DONE, b"aaaaaaaa.1"]
+
+
+def test_when_nobody_has_renewed_for_long_redis_was_away_and_nobody_is_dead(c, a, b):
+    a.let_it_end()
+    b.let_it_end()
+    c("SET", key("seen"), 1)
+    other = Gateway(c, "cccccccc.1", lease=False)
+    assert other.lease(first=1) == [DONE]
+    assert a.lease() == [DONE]
+    b.let_it_end()  # and has not come back in the lease that it was given
+    assert other.lease() == [DONE, b"bbbbbbbb.1"]
 
 
 def test_a_late_renewal_is_in_time_as_long_as_nobody_saw(c, a):
@@ -446,6 +457,7 @@ def test_a_key_is_claimed_and_published_in_one(c, redis):
         listener("SUBSCRIBE", "news")
         assert publish(c, b"\x00\xff any bytes") == [0, 1]  # it was free again
         assert listener.reply() == [b"message", b"news", b"x"]
+        listener("UNSUBSCRIBE", "news")
     assert publish(c, "short", keep_ms=20) == [0, 0]
     time.sleep(0.03)
     assert publish(c, "short") == [0, 0]

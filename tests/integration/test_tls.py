@@ -138,13 +138,22 @@ def test_wrong_files_stop_the_start(certificate, tmp_path):
     cert, key = certificate
     junk = tmp_path / "junk.pem"
     junk.write_text("no certificate\n")
+    locked = tmp_path / "locked.pem"
+    subprocess.run(
+        ["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:x", "-out", locked],
+        check=True, capture_output=True,
+    )  # fmt: skip
     for options, code, words in (
         ({"tls_cert": cert}, 2, "tls_key"),
         ({"tls_cert": tmp_path / "none", "tls_key": key}, 1, "cannot be read"),
-        ({"tls_cert": junk, "tls_key": key}, 1, "holds no certificate"),
-        ({"tls_cert": cert, "tls_key": junk}, 1, "holds no key"),
+        ({"tls_cert": cert, "tls_key": tmp_path}, 1, "Is a directory"),
+        ({"tls_cert": junk, "tls_key": key}, 2, "holds no certificate"),
+        ({"tls_cert": cert, "tls_key": junk}, 2, "holds no key"),
+        ({"tls_cert": cert, "tls_key": locked}, 2, "holds no key"),
     ):
-        ended = run(listen="127.0.0.1:0", admin_listen="off", **options)
-        assert ended.returncode == code
-        assert words in ended.stderr
-        assert ended.stderr.count("\n") == 1
+        for what in ([], ["--check-config"]):
+            ended = run(*what, listen="127.0.0.1:0", admin_listen="off", **options)
+            assert ended.returncode == code
+            assert words in ended.stderr
+            assert ended.stderr.count("\n") == 1
+    assert run("--check-config", tls_cert=cert, tls_key=key).returncode == 0

@@ -19,6 +19,8 @@ static int n_odd;
 static struct loop *loop;
 static struct list calls, names; /* not answered yet */
 int odd_strangers;
+enum err odd_names;
+bool odd_names_late;
 
 struct odd_call {
 	struct list_node node;
@@ -40,6 +42,8 @@ struct naming {
 void odd_reset(void)
 {
 	n_odd = odd_strangers = 0;
+	odd_names = ERR_OK;
+	odd_names_late = false;
 	list_init(&calls);
 	list_init(&names);
 }
@@ -101,13 +105,15 @@ static void on_nodes(void *ctx, enum err e, const struct tier_name *nodes, size_
 	char(*ids)[16] = calloc((size_t)odd_strangers + 1, sizeof *ids);
 
 	assert_int_equal(e, ERR_OK);
+	if (odd_names != ERR_OK)
+		n = 0;
 	for (size_t i = 0; i < n; i++)
 		all[i] = nodes[i];
-	for (int i = 0; i < odd_strangers; i++) {
+	for (int i = 0; odd_names == ERR_OK && i < odd_strangers; i++) {
 		snprintf(ids[i], sizeof ids[i], "zzzz%04d", i);
 		all[n++].name = (struct slice){ ids[i], NODE_ID_LEN };
 	}
-	w->done(w->ctx, e, all, n);
+	w->done(w->ctx, odd_names, all, n);
 	free(all);
 	free(ids);
 	list_remove(&w->node);
@@ -116,8 +122,11 @@ static void on_nodes(void *ctx, enum err e, const struct tier_name *nodes, size_
 
 static enum err odd_nodes(struct tier *t, tier_names_done *done, void *ctx)
 {
-	struct naming *w = malloc(sizeof *w);
+	struct naming *w;
 
+	if (odd_names != ERR_OK && !odd_names_late)
+		return odd_names;
+	w = malloc(sizeof *w);
 	*w = (struct naming){ .tier = t, .done = done, .ctx = ctx };
 	list_push(&names, &w->node);
 	return tier_memory.nodes(t, on_nodes, w);

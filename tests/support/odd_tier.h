@@ -15,6 +15,10 @@ void odd_reset(void);
  * their deadline is over; ERR_UNAVAILABLE: they are not even taken. */
 void odd_node(struct slice node, enum err e, const char *answer);
 
+/* ERR_OK: as it is; else asking who lives ends so, from inside the call or (`odd_names_late`) after it. */
+extern enum err odd_names;
+extern bool odd_names_late;
+
 /* So many nodes more are said to live, with ids of their own: nobody is there. */
 extern int odd_strangers;
 

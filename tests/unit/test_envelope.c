@@ -72,6 +72,37 @@ static void what_is_no_json_is_refused_with_the_reason(void **state)
 	assert_null(frame.id.p);
 }
 
+static void an_id_is_kept_where_only_a_limit_is_passed(void **state)
+{
+	static const struct {
+		const char *before, *after;
+		int depth;
+		const char *id;
+	} cases[] = {
+		{ "{\"id\":7,\"payload\":", "}", 33, "7" },
+		{ "{\"payload\":", ",\"id\":\"x\"}", 63, "\"x\"" },
+		{ "{\"id\":7,\"payload\":", "}", 64, NULL }, /* deeper than anybody looks */
+		{ "{\"id\":7,\"payload\":", "", 33, NULL },  /* no JSON */
+		{ "{\"id\":[],\"payload\":", "}", 33, NULL },
+		{ "[{\"id\":7},", "]", 33, NULL },
+	};
+	char json[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		int n = snprintf(json, sizeof json, "%s", cases[i].before);
+
+		memset(json + n, '[', (size_t)cases[i].depth);
+		memset(json + n + cases[i].depth, ']', (size_t)cases[i].depth);
+		strcpy(json + n + 2 * cases[i].depth, cases[i].after);
+		assert_refused(json, ERR_BAD_JSON, "bad JSON: nested too deep");
+		if (cases[i].id == NULL)
+			assert_null(frame.id.p);
+		else
+			assert_true(slice_is(frame.id, cases[i].id));
+	}
+}
+
 static void what_is_no_object_is_refused(void **state)
 {
 	(void)state;
@@ -339,6 +370,7 @@ int main(void)
 		cmocka_unit_test(each_verb_is_known_by_its_type),
 		cmocka_unit_test(what_was_not_given_is_null_or_the_default),
 		cmocka_unit_test(what_is_no_json_is_refused_with_the_reason),
+		cmocka_unit_test(an_id_is_kept_where_only_a_limit_is_passed),
 		cmocka_unit_test(what_is_no_object_is_refused),
 		cmocka_unit_test(the_type_is_needed_and_must_be_known),
 		cmocka_unit_test(an_unknown_type_is_shown_cut_and_printable),

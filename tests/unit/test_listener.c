@@ -95,7 +95,7 @@ static void port_0_becomes_a_real_one(void **state)
 	assert_non_null(listener);
 	assert_memory_equal(listener_address(listener), "127.0.0.1:", 10);
 	assert_true(port_of(listener_address(listener)) > 0);
-	assert_true(listener_is_loopback(listener));
+	assert_true(listener_takes_loopback(listener));
 	assert_int_equal(error.n, 0);
 }
 
@@ -106,15 +106,54 @@ static void version_6_addresses_have_brackets(void **state)
 	if (listener == NULL)
 		skip(); /* this machine has no IPv6 */
 	assert_memory_equal(listener_address(listener), "[::1]:", 6);
-	assert_true(listener_is_loopback(listener));
+	assert_true(listener_takes_loopback(listener));
 }
 
-static void every_address_is_not_loopback(void **state)
+static void every_address_is_also_the_loopback(void **state)
 {
 	(void)state;
 	listener = open_at("0.0.0.0:0");
 	assert_non_null(listener);
-	assert_false(listener_is_loopback(listener));
+	assert_true(listener_takes_loopback(listener));
+}
+
+static struct sockaddr_storage address(const char *text)
+{
+	struct sockaddr_storage a = { 0 };
+	struct sockaddr_in *four = (struct sockaddr_in *)&a;
+	struct sockaddr_in6 *six = (struct sockaddr_in6 *)&a;
+
+	a.ss_family = strchr(text, ':') == NULL ? AF_INET : AF_INET6;
+	if (inet_pton(a.ss_family, text,
+	              a.ss_family == AF_INET ? (void *)&four->sin_addr : (void *)&six->sin6_addr) !=
+	    1)
+		fail_msg("no address: %s", text);
+	return a;
+}
+
+static void the_loopback_is_known_in_every_form(void **state)
+{
+	static const char *const are[] = { "127.0.0.1", "127.255.0.9", "::1", "::ffff:127.0.0.1",
+		                           "::ffff:127.9.9.9" };
+	static const char *const are_not[] = { "0.0.0.0",     "126.255.255.255",
+		                               "128.0.0.1",   "10.0.0.127",
+		                               "::",          "::2",
+		                               "::127.0.0.1", "::ffff:128.0.0.1",
+		                               "fe80::1",     "7f00:1::" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof are / sizeof *are; i++) {
+		struct sockaddr_storage a = address(are[i]);
+
+		if (!address_is_loopback(&a))
+			fail_msg("not loopback: %s", are[i]);
+	}
+	for (size_t i = 0; i < sizeof are_not / sizeof *are_not; i++) {
+		struct sockaddr_storage a = address(are_not[i]);
+
+		if (address_is_loopback(&a))
+			fail_msg("taken for loopback: %s", are_not[i]);
+	}
 }
 
 static void a_busy_port_is_a_sentence_with_address_and_option(void **state)
@@ -223,7 +262,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(port_0_becomes_a_real_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(version_6_addresses_have_brackets, setup, teardown),
-		cmocka_unit_test_setup_teardown(every_address_is_not_loopback, setup, teardown),
+		cmocka_unit_test_setup_teardown(every_address_is_also_the_loopback, setup,
+		                                teardown),
+		cmocka_unit_test(the_loopback_is_known_in_every_form),
 		cmocka_unit_test_setup_teardown(a_busy_port_is_a_sentence_with_address_and_option,
 		                                setup, teardown),
 		cmocka_unit_test_setup_teardown(a_closed_listeners_port_is_free_at_once, setup,

@@ -161,7 +161,8 @@ static enum presence look(const char *node, bool self)
 		bool there = named(field_get(a.object, "nodes"), node) ||
 			named(field_get(a.object, "unanswered"), node);
 
-		found = there ? THERE : GONE;
+		if (there || field_get(a.object, "tier").p == NULL)
+			found = there ? THERE : GONE;
 	} else if (a.status == 0 && self) {
 		found = GONE;
 	}

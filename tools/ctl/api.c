@@ -160,7 +160,23 @@ bool api_ask(struct answer *a, const char *path, struct slice body, const char *
 	return ok;
 }
 
-bool api_all_answered(struct slice object)
+/* Whether the gateway could ask for all that there are. */
+static bool all_were_asked(struct slice object)
+{
+	struct slice reason = field_get(object, "tier");
+	struct buf why;
+
+	if (reason.p == NULL)
+		return true;
+	buf_init(&why);
+	shape_write(&why, reason, SHAPE_TEXT);
+	say("incomplete: the fan-out tier is not reachable (%.*s); what only other gateways know is missing",
+	    SLICE_ARGS(buf_view(&why)));
+	buf_fini(&why);
+	return false;
+}
+
+static bool all_asked_answered(struct slice object)
 {
 	struct slice list = field_get(object, "unanswered"), element;
 	struct buf names;
@@ -178,6 +194,13 @@ bool api_all_answered(struct slice object)
 	    SLICE_ARGS(buf_view(&names)), n == 1 ? "it" : "they", n == 1 ? "s" : "");
 	buf_fini(&names);
 	return false;
+}
+
+bool api_all_answered(struct slice object)
+{
+	bool asked = all_were_asked(object);
+
+	return all_asked_answered(object) && asked;
 }
 
 /* ---- pages ---- */

@@ -47,7 +47,8 @@ bool pages_take(struct pages *p, struct slice list);
 
 void pages_fini(struct pages *p);
 
-/* Say which nodes did not answer, if any: what only they know is missing. Returns whether all did. */
+/* Say which nodes did not answer, or why the gateway does not know of others, if so: what only they know
+ * is missing. Returns whether nothing is. */
 bool api_all_answered(struct slice object);
 
 void api_close(void);

@@ -163,6 +163,13 @@ void check_nodes(struct findings *f, struct slice answer, int64_t own_ms)
 
 	for (size_t at = 0; json_next_element(nodes, &at, &node); n++)
 		check_node(f, node);
+	if (field_get(answer, "tier").p != NULL) {
+		char why[256];
+
+		found(f, LEVEL_BAD, "readiness",
+		      "not all gateways are known while the fan-out tier is not reachable (%s)",
+		      text_of(answer, "tier", why));
+	}
 	for (size_t at = 0; silent.p != NULL && json_next_element(silent, &at, &node);) {
 		struct buf name;
 

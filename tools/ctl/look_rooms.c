@@ -75,8 +75,8 @@ static int run_rooms(int argc, char **argv)
 /* One object of several pages: the first page's fields, with the clients of all. */
 static bool write_room(const struct pages *p)
 {
-	static const char *const fields[] = { "name", "members",  "visible",   "users",
-		                              "rev",  "gateways", "unanswered" };
+	static const char *const fields[] = { "name", "members",  "visible", "users",
+		                              "rev",  "gateways", "tier",    "unanswered" };
 	struct buf b;
 	bool ok;
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 
 #define SECONDS_MAX 1e6
+#define LEFT_COLUMNS 18 /* of --help */
 
 static const struct option_row *find(const struct option_row *const *tables, struct slice name)
 {
@@ -50,7 +51,8 @@ static bool set(const struct option_row *o, const char *value)
 	switch (o->kind) {
 	case OPTION_FLAG: *(bool *)o->out = true; return true;
 	case OPTION_TEXT:
-	case OPTION_FILE: *(const char **)o->out = value; return true;
+	case OPTION_FILE:
+	case OPTION_CHOICE: *(const char **)o->out = value; return true;
 	case OPTION_NUMBER: return set_number(o, value);
 	case OPTION_SECONDS:
 	case OPTION_MAYBE_SECONDS: return set_seconds(o, value);
@@ -159,6 +161,9 @@ void options_show(const struct option_row *const *tables)
 
 	for (size_t at = 0; (o = options_next(tables, &at)) != NULL;) {
 		options_spell(o, left, sizeof(left));
-		printf("  %-18s %s\n", left, o->help);
+		if (strlen(left) > LEFT_COLUMNS)
+			printf("  %s\n  %*s %s\n", left, LEFT_COLUMNS, "", o->help);
+		else
+			printf("  %-*s %s\n", LEFT_COLUMNS, left, o->help);
 	}
 }

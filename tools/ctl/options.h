@@ -12,6 +12,7 @@ enum option_kind {
 	OPTION_FLAG,          /* bool: there or not */
 	OPTION_TEXT,          /* const char * */
 	OPTION_FILE,          /* the same, a path */
+	OPTION_CHOICE,        /* the same, one of `value`, which has bars between them */
 	OPTION_NUMBER,        /* uint64_t, 1 or more */
 	OPTION_SECONDS,       /* uint64_t in milliseconds; fractions allowed, more than 0 */
 	OPTION_MAYBE_SECONDS, /* the same; `otherwise` when none are said */

@@ -51,13 +51,32 @@ static void write_values(FILE *out, bool files)
 		command_options(*c, tables);
 		for (size_t at = 0; (o = options_next(tables, &at)) != NULL;) {
 			if (o->kind == OPTION_FLAG || o->kind == OPTION_MAYBE_SECONDS ||
-			    (o->kind == OPTION_FILE) != files || is_repeated(c, o->name))
+			    o->kind == OPTION_CHOICE || (o->kind == OPTION_FILE) != files ||
+			    is_repeated(c, o->name))
 				continue;
 			fprintf(out, "%s--%s", between, o->name);
 			between = " | ";
 		}
 	}
 	fputs(")\n", out);
+}
+
+/* Options that take one of a few words. */
+static void write_choices(FILE *out)
+{
+	for (const struct command *const *c = commands; *c != NULL; c++) {
+		const struct option_row *tables[COMMAND_TABLES], *o;
+
+		command_options(*c, tables);
+		for (size_t at = 0; (o = options_next(tables, &at)) != NULL;) {
+			if (o->kind != OPTION_CHOICE || is_repeated(c, o->name))
+				continue;
+			fprintf(out, "\t--%s)\n\t\tCOMPREPLY=($(compgen -W '", o->name);
+			for (const char *p = o->value; *p != '\0'; p++)
+				fputc(*p == '|' ? ' ' : *p, out);
+			fputs("' -- \"$cur\"))\n\t\treturn ;;\n", out);
+		}
+	}
 }
 
 static void write_case(FILE *out, const struct command *c)
@@ -91,6 +110,7 @@ void pages_completion(FILE *out)
 	fputs(head, out);
 	write_values(out, true);
 	fputs("\t\tCOMPREPLY=($(compgen -f -- \"$cur\"))\n\t\treturn ;;\n", out);
+	write_choices(out);
 	write_values(out, false);
 	fputs("\t\treturn ;;\n"
 	      "\tesac\n"

@@ -18,12 +18,13 @@ static struct {
 } given = { .timeout_ms = 10000 };
 
 static const struct option_row options[] = {
-	{ "once", OPTION_TEXT, "K", "idempotency key: the same key within 5 minutes is sent once",
-	  &given.once, 0 },
+	{ "once", OPTION_TEXT, "K",
+	  "idempotency key: sent once in 5 minutes; a WebSocket needs a user for it", &given.once,
+	  0 },
 	{ "key", OPTION_TEXT, "K", "the same as --once; with --endpoint it is the API key",
 	  &given.key, 0 },
-	{ "priority", OPTION_TEXT, "P",
-	  "high, normal or low: low is dropped first when queues are short", &given.priority, 0 },
+	{ "priority", OPTION_CHOICE, "high|normal|low",
+	  "low is dropped first when queues are short", &given.priority, 0 },
 	{ "json", OPTION_FLAG, NULL, "say what became of it as JSON", &given.json, 0 },
 	{ "timeout", OPTION_SECONDS, "SECS", "how long all of it may take (10)", &given.timeout_ms,
 	  0 },
@@ -147,8 +148,9 @@ bool outgoing_say_done(const struct outgoing *m, struct slice ack, bool json)
 /* Other frames come too: a publisher is a client like any other. */
 static int await_ack(struct client *c, const struct outgoing *m, uint64_t deadline)
 {
-	static const char maybe[] =
-		"the message may have been sent (repeat it with the same --once)";
+	const char *maybe = m->once != NULL
+		? "the message may have been sent (repeat it with the same --once)"
+		: "the message may have been sent";
 	char about[TOPIC_MAX + 1];
 	struct slice frame;
 
@@ -169,6 +171,17 @@ static int await_ack(struct client *c, const struct outgoing *m, uint64_t deadli
 	}
 }
 
+/* Without a user the gateway keeps a key for the connection, and this one ends with us: the same key would
+ * be sent again. Only the welcome says whom a URL or a token has made us. */
+static bool key_would_last(const struct client *c, const struct outgoing *m)
+{
+	if (m->once == NULL || client_user_topic(c).p != NULL)
+		return true;
+	say("over a WebSocket --once counts for a user, and this is none: add --user ID, or send it to "
+	    "the HTTP API with --endpoint; nothing was sent");
+	return false;
+}
+
 static int send_and_wait(const struct outgoing *m, uint64_t deadline)
 {
 	struct client *c = client_open(deadline);
@@ -177,6 +190,10 @@ static int send_and_wait(const struct outgoing *m, uint64_t deadline)
 
 	if (c == NULL)
 		return FAILED;
+	if (!key_would_last(c, m)) {
+		client_close(c);
+		return USAGE;
+	}
 	buf_init(&frame);
 	frame_write(&frame, m);
 	/* The gateway would cut the connection in the middle of it. */
@@ -233,7 +250,10 @@ const struct command command_publish = {
 		"\n"
 		"It goes over a WebSocket (--url, --token), as a client's messages do. With --endpoint or\n"
 		"--key-file it goes to the HTTP API instead, as a backend's do, and --key is the API key;\n"
-		"ROOMCAST_ENDPOINT and ctl.conf alone do not change the road.\n",
+		"ROOMCAST_ENDPOINT and ctl.conf alone do not change the road.\n"
+		"\n"
+		"A key of --once counts for a topic and its sender: over a WebSocket the user (--user, or\n"
+		"whom the token names; without one it is refused), over HTTP every backend.\n",
 	.options = options,
 	.takes = TAKES_SOCKET | TAKES_ENDPOINT,
 	.least_given = 2,

@@ -217,11 +217,15 @@ static void put_rates(const struct top *t)
 static void put_trouble(const struct top *t)
 {
 	struct slice silent = field_get(t->parts[TOP_NODES].object, "unanswered");
+	struct slice tier = field_get(t->parts[TOP_NODES].object, "tier");
 	struct buf b;
 
 	buf_init(&b);
 	if (t->trouble[0] != '\0') {
 		text_harmless(&b, slice_of(t->trouble));
+	} else if (tier.p != NULL) {
+		buf_str(&b, "other gateways are missing: ");
+		shape_write(&b, tier, SHAPE_TEXT);
 	} else if (silent.p != NULL) {
 		buf_str(&b, "no answer from ");
 		shape_write(&b, silent, SHAPE_TEXT);

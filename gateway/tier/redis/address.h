@@ -52,7 +52,7 @@ void addresses_fini(struct redis_addresses *a); /* wipes it too; twice is fine *
 /* One spelling for each server, without user and password: for logs, and to compare by. */
 void address_name(const struct redis_address *a, struct buf *out);
 
-/* What tier_ops.check is for this tier. */
+/* What tier_ops.check is for this option. */
 bool addresses_check(const struct config *c, struct buf *error);
 
 #endif

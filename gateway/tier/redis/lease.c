@@ -88,6 +88,7 @@ static void renew(void *ctx)
 	struct server *s = ctx;
 
 	(void)ask(s, false);
+	server_probe(s);
 	timer_set(&s->lease, (uint64_t)s->t->config->lease_ms / RENEWALS);
 }
 

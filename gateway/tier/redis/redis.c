@@ -4,6 +4,7 @@
  */
 #include "gateway/tier/redis/redis.h"
 #include "broker-common/log.h"
+#include "gateway/base/pem.h"
 
 #include <assert.h>
 #include <openssl/err.h>
@@ -132,21 +133,38 @@ static void redis_measure(struct tier *tier)
 	}
 }
 
-static bool use_files(SSL_CTX *tls, const struct config *c)
+/* Those that options name; false as pem.h says it. */
+static bool use_files(SSL_CTX *tls, const struct config *c, struct buf *error, bool *unreadable)
 {
-	if (c->redis_ca[0] != '\0' ? SSL_CTX_load_verify_file(tls, c->redis_ca) != 1
-	                           : SSL_CTX_set_default_verify_paths(tls) != 1)
-		return false;
-	if (c->redis_cert[0] == '\0')
-		return true;
-	return SSL_CTX_use_certificate_chain_file(tls, c->redis_cert) == 1 &&
-		SSL_CTX_use_PrivateKey_file(tls, c->redis_key, SSL_FILETYPE_PEM) == 1 &&
-		SSL_CTX_check_private_key(tls) == 1;
+	struct pem_file ca = { "redis_ca", c->redis_ca }, cert = { "redis_cert", c->redis_cert },
+			key = { "redis_key", c->redis_key };
+
+	return (*ca.path == '\0' || pem_use_ca(tls, ca, error, unreadable)) &&
+		(*cert.path == '\0' || pem_use_pair(tls, cert, key, error, unreadable));
 }
 
-static bool make_tls(struct redis_tier *t)
+/* The files also where no address wants them: whoever names them means them to be used. */
+static bool redis_check(const struct config *c, struct buf *error, bool *unreadable)
 {
-	bool wanted = false;
+	SSL_CTX *tls;
+	bool ok;
+
+	*unreadable = false;
+	if (!addresses_check(c, error))
+		return false;
+	tls = SSL_CTX_new(TLS_client_method());
+	if (tls == NULL) {
+		buf_str(error, "OpenSSL could not be started");
+		return false;
+	}
+	ok = use_files(tls, c, error, unreadable);
+	SSL_CTX_free(tls);
+	return ok;
+}
+
+static bool make_tls(struct redis_tier *t, struct buf *error)
+{
+	bool wanted = false, unreadable;
 
 	for (size_t i = 0; i < t->addresses.n; i++)
 		wanted |= t->addresses.at[i].tls;
@@ -157,12 +175,13 @@ static bool make_tls(struct redis_tier *t)
 		return false;
 	SSL_CTX_set_min_proto_version(t->tls, TLS1_2_VERSION);
 	SSL_CTX_set_verify(t->tls, SSL_VERIFY_PEER, NULL);
-	if (use_files(t->tls, t->config))
+	if (*t->config->redis_ca == '\0' && SSL_CTX_set_default_verify_paths(t->tls) != 1) {
+		buf_str(error, "the system's certificates cannot be used; name a file: redis_ca");
+		ERR_clear_error();
+	} else if (use_files(t->tls, t->config, error, &unreadable)) {
 		return true;
-	log_write(LOG_ERROR, "tier.tls_files", LOG_TEXT("ca", t->config->redis_ca),
-	          LOG_TEXT("cert", t->config->redis_cert), LOG_TEXT("key", t->config->redis_key),
-	          LOG_TEXT("error", ERR_reason_error_string(ERR_peek_last_error())), LOG_END);
-	ERR_clear_error();
+	}
+	log_write(LOG_ERROR, "tier.tls_files", LOG_SLICE("error", buf_view(error)), LOG_END);
 	return false;
 }
 
@@ -188,7 +207,7 @@ static struct tier *redis_open(const struct tier_options *o, const struct tier_e
 		log_write(LOG_ERROR, "tier.address", LOG_SLICE("error", buf_view(&error)), LOG_END);
 		goto free_tier;
 	}
-	if (!make_tls(t))
+	if (!make_tls(t, &error))
 		goto free_tls;
 	t->n_servers = (unsigned int)t->addresses.n;
 	t->servers = calloc(t->n_servers, sizeof *t->servers);
@@ -211,7 +230,7 @@ free_tier:
 
 const struct tier_ops tier_redis = {
 	.name = "redis",
-	.check = addresses_check,
+	.check = redis_check,
 	.open = redis_open,
 	.close = redis_close,
 	.measure = redis_measure,

@@ -98,6 +98,7 @@ struct server {
 	uint64_t error_ms; /* when the error of error_kind was logged */
 	char error_kind[24];
 	char reason[160]; /* why it is down */
+	bool troubled;    /* up, and it takes no writes */
 };
 
 struct redis_tier {
@@ -141,6 +142,9 @@ struct slice redis_channel(const struct redis_tier *t, struct slice topic, char 
  * says that this server cannot take our writes at all (READONLY, MASTERDOWN, NOAUTH, LOADING, …):
  * the connection is broken then. */
 bool server_error(struct server *s, const struct redisReply *r);
+
+/* Whether it takes writes again, when it did not; the answer comes by itself. */
+void server_probe(struct server *s);
 
 /* Something has been reached or lost: see what is next. */
 void server_step(struct server *s);

@@ -63,6 +63,24 @@ void server_retry(struct server *s, const char *reason)
 	redis_link(s->t, s->reason);
 }
 
+/* `error` NULL: it takes writes again. Told when it changes the whole. */
+static void set_trouble(struct server *s, const char *error)
+{
+	struct redis_tier *t = s->t;
+	char what[200];
+
+	if (s->troubled == (error != NULL))
+		return;
+	s->troubled = error != NULL;
+	for (unsigned int i = 0; error == NULL && i < t->n_servers; i++)
+		if (t->servers[i].troubled)
+			return;
+	snprintf(what, sizeof what, "Redis takes no writes, nobody can join: %s",
+	         error == NULL ? "" : error);
+	if (t->ev->trouble != NULL && !t->closing)
+		t->ev->trouble(t->ctx, error == NULL ? NULL : what);
+}
+
 static void on_down(struct conn *c, const char *reason)
 {
 	struct server *s = server_of(c);
@@ -73,6 +91,7 @@ static void on_down(struct conn *c, const char *reason)
 		s->scripts_loaded = s->agreed = s->leased = s->registered = false;
 		lease_stop(s);
 		restore_stop(s);
+		set_trouble(s, NULL);
 		if (s->stage != STAGE_SUBS)
 			s->stage = STAGE_NONE;
 	} else {
@@ -145,6 +164,35 @@ static bool is_fatal(struct slice kind, const char *text)
 	return strstr(text, "-READONLY ") != NULL;
 }
 
+/* It lives, and refuses what would make it larger. */
+static bool is_trouble(struct slice kind, const char *text)
+{
+	return slice_is(kind, "OOM") || slice_is(kind, "MISCONF") || slice_is(kind, "NOREPLICAS") ||
+		strstr(text, "-OOM ") != NULL;
+}
+
+static void on_probed(struct conn *c, const struct command *cmd, struct redisReply *r)
+{
+	(void)cmd;
+	if (r != NULL && r->type != REDIS_REPLY_ERROR)
+		set_trouble(server_of(c), NULL);
+}
+
+void server_probe(struct server *s)
+{
+	char key[64 + 16];
+
+	if (!s->troubled || conn_command(&s->cmd, on_probed) == NULL)
+		return;
+	snprintf(key, sizeof key, "{%s:0}probe", s->t->config->redis_prefix);
+	resp_command(conn_out(&s->cmd), 5);
+	resp_text(conn_out(&s->cmd), "SET");
+	resp_text(conn_out(&s->cmd), key);
+	resp_text(conn_out(&s->cmd), "1");
+	resp_text(conn_out(&s->cmd), "PX");
+	resp_text(conn_out(&s->cmd), "1000");
+}
+
 bool server_error(struct server *s, const struct redisReply *r)
 {
 	struct slice kind = error_kind(r), last = slice_of(s->error_kind);
@@ -163,6 +211,8 @@ bool server_error(struct server *s, const struct redisReply *r)
 		conn_break(&s->cmd, r->str);
 		return true;
 	}
+	if (is_trouble(kind, r->str))
+		set_trouble(s, r->str);
 	if (slice_is(kind, "NOSCRIPT") && !s->t->closing) {
 		s->scripts_loaded = false;
 		server_reregister(s, "Redis has lost the scripts");

@@ -78,7 +78,7 @@ class FakeApi:
         self.rooms = [{"name": f"room{n:04}", "members": n, "gateways": n % 3 + 1} for n in range(5)]
         self.clients = [client(n) for n in range(5)]
         self.nodes = [node(n) for n in NODES]
-        self.unanswered = []
+        self.unanswered, self.tier = [], None  # who does not answer; why others are not known
         self.counted = 0
         self.server = None
 
@@ -98,9 +98,11 @@ class FakeApi:
         answer = {**more, name: shown}
         if len(rest) > limit:
             answer["next"] = shown[-1][key]
-        if self.unanswered:
-            answer["unanswered"] = self.unanswered
-        return answer
+        return {**answer, **self.missing()}
+
+    def missing(self):
+        return {**({"tier": self.tier} if self.tier else {}),
+                **({"unanswered": self.unanswered} if self.unanswered else {})}
 
     def stats(self):
         self.counted += 100
@@ -129,7 +131,7 @@ class FakeApi:
                                  "messages_dropped": 6, "errors": 7, "rate_limited": 8}}
         if method == "GET" and path == "/v1/nodes":
             nodes = [{"wall_ms": int(time.time() * 1000), **n} for n in self.nodes]
-            return {"nodes": nodes, **({"unanswered": self.unanswered} if self.unanswered else {})}
+            return {"nodes": nodes, **self.missing()}
         if method == "GET" and path == "/v1/stats":
             return self.stats()
         if method == "GET" and path == "/v1/config":

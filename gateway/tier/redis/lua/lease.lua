@@ -19,6 +19,15 @@ call('ZADD', KEYS[1], now + lease, inc)
 for _, far in ipairs(call('ZRANGEBYSCORE', KEYS[1], now + LONGEST + 1, '+inf', 'LIMIT', 0, LOOKS)) do
 	call('ZADD', KEYS[1], now + lease, far)
 end
+-- Who lives renews three times in a lease. When nobody did, it was Redis that was away: whoever was
+-- there gets one more lease to come back in, or all of them would be seen to leave and come again.
+local seen = tonumber(call('GET', P .. 'seen'))
+call('SET', P .. 'seen', now, 'PX', LONGEST)
+if seen and now - seen > lease * 2 / 3 then
+	for _, other in ipairs(call('ZRANGEBYSCORE', KEYS[1], '(0', now)) do
+		call('ZADD', KEYS[1], now + lease, other)
+	end
+end
 if over then
 	-- And nobody has claimed it: it was Redis that could not be written to. The others live too.
 	return answer

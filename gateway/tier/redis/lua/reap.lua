@@ -35,5 +35,8 @@ local more = call('EXISTS', P .. 'n:' .. inc)
 if more == 0 then
 	call('ZREM', KEYS[1], inc)
 	call('DEL', P .. 'r:' .. inc)
+	if call('EXISTS', KEYS[1]) == 0 then
+		call('DEL', P .. 'seen')
+	end
 end
 return { 0, more, removed, done }
