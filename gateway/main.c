@@ -7,6 +7,7 @@
 #include "broker-common/version.h"
 #include "gateway/base/config.h"
 #include "gateway/base/healthcheck.h"
+#include "gateway/base/keys.h"
 #include "gateway/base/loop.h"
 #include "gateway/base/metrics.h"
 #include "gateway/core/hub.h"
@@ -42,6 +43,7 @@ struct gateway {
 	struct config *config;
 	struct loop *loop;
 	struct metrics metrics;
+	struct keys *keys; /* NULL: open mode */
 	struct server *server;
 	struct hub *hub;
 	char **argv;
@@ -95,6 +97,8 @@ static void on_reload(void *ctx)
 	if (config_reload(g->config, g->argc, g->argv, environ, &fixed, &error)) {
 		set_log(g->config);
 		hub_reconfigure(g->hub);
+		if (g->keys != NULL)
+			keys_reload(g->keys);
 		g->metrics.reloads++;
 		log_write(LOG_INFO, "config.reloaded", LOG_SLICE("needs_restart", buf_view(&fixed)),
 		          LOG_END);
@@ -200,6 +204,22 @@ static bool watch_signals(struct gateway *g, struct buf *error)
 	return false;
 }
 
+static bool open_keys(struct gateway *g, struct buf *error)
+{
+	if (!keys_configured(g->config)) {
+		if (!server_is_loopback(g->server))
+			log_write(LOG_WARN, "gateway.open",
+			          LOG_TEXT("listen", server_address(g->server)),
+			          LOG_TEXT("reason",
+			                   "no keys are configured (jwt_...): everybody "
+			                   "may do everything"),
+			          LOG_END);
+		return true;
+	}
+	g->keys = keys_open(g->config, g->loop, &g->metrics, error);
+	return g->keys != NULL;
+}
+
 static bool start(struct gateway *g, struct buf *error)
 {
 	struct server_options so = { .config = g->config, .metrics = &g->metrics };
@@ -221,8 +241,9 @@ static bool start(struct gateway *g, struct buf *error)
 	so.loop = ho.loop = g->loop;
 	so.descriptors = g->descriptors;
 	g->server = server_open(&so, error);
-	if (g->server == NULL || !watch_signals(g, error))
+	if (g->server == NULL || !watch_signals(g, error) || !open_keys(g, error))
 		return false;
+	ho.keys = g->keys;
 	g->hub = hub_open(&ho);
 	if (g->hub == NULL || !server_start(g->server, g->hub)) {
 		buf_str(error, "the gateway could not be started");
@@ -235,6 +256,7 @@ static void stop(struct gateway *g)
 {
 	server_close(g->server);
 	hub_close(g->hub);
+	keys_close(g->keys);
 	server_free(g->server);
 	loop_free(g->loop);
 }
@@ -299,10 +321,16 @@ static bool check_tier(const struct config *c, struct buf *error)
 	return t->check == NULL || t->check(c, error);
 }
 
+/* What only reading its files can tell. */
+static bool check_files(const struct config *c, struct buf *error)
+{
+	return check_tier(c, error) && (!keys_configured(c) || keys_check(c, error));
+}
+
 static int act(enum config_action action, struct config *c, int argc, char **argv,
                struct buf *error)
 {
-	if ((action == CONFIG_CHECK || action == CONFIG_RUN) && !check_tier(c, error))
+	if ((action == CONFIG_CHECK || action == CONFIG_RUN) && !check_files(c, error))
 		return fail(EXIT_USAGE, error);
 	switch (action) {
 	case CONFIG_HELP: return show(write_help, c);

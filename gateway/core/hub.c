@@ -84,6 +84,7 @@ struct hub *hub_open(const struct hub_options *o)
 	h->loop = o->loop;
 	h->config = o->config;
 	h->metrics = o->metrics;
+	h->keys = o->keys;
 	h->dispatch = o->dispatch;
 	h->unfit = o->unfit;
 	h->unfit_ctx = o->unfit_ctx;

@@ -16,6 +16,8 @@
 #define CLIENT_ID_LEN (NODE_ID_LEN + 1 + 12) /* node, '-', 60 random bits in base 32 */
 
 struct channel;
+struct keys;
+struct login;
 
 /* A session's place in a channel; the channel's array points back. */
 struct seat_ref {
@@ -63,7 +65,8 @@ struct session {
 	struct map_node node;   /* of hub.sessions, by id */
 	struct list_node phase; /* of hub.greeting, .jammed or .ending */
 	struct address *address;
-	char *user; /* NULL: anonymous; not terminated */
+	char *user;          /* NULL: anonymous; not terminated */
+	struct login *login; /* NULL: no token */
 	struct seat_ref *seats;
 	uint32_t n_seats, room_seats;
 	uint32_t n_topics;   /* rooms and event types: what `topics_per_client` limits */
@@ -144,6 +147,7 @@ struct hub {
 	const struct config *config;
 	struct metrics *metrics;
 	struct tier *tier;
+	struct keys *keys; /* NULL: none are configured, everybody may do everything */
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
 	void (*unfit)(void *ctx);
 	void *unfit_ctx;

@@ -33,6 +33,8 @@ function library(header)
 		return place("hiredis", "^gateway/tier/redis/")
 	if (header == "ini.h")
 		return place("inih", "^gateway/base/")
+	if (header ~ /^curl\//)
+		return place("libcurl", "^gateway/base/fetch\\.c$")
 	if (header == "cmocka.h")
 		return place("cmocka", "^tests/")
 }
