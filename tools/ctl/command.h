@@ -20,6 +20,6 @@ struct command {
 	int (*run)(int argc, char **argv);
 };
 
-extern const struct command command_listen, command_publish;
+extern const struct command command_listen, command_publish, command_token;
 
 #endif

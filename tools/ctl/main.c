@@ -7,7 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-static const struct command *const commands[] = { &command_listen, &command_publish };
+static const struct command *const commands[] = { &command_listen, &command_publish,
+	                                          &command_token };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 
