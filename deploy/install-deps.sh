@@ -36,8 +36,8 @@ done
 # What to install. A package behind "command:" is left out when PATH has that command already.
 
 build='gcc libc6-dev cmake ninja-build git curl ca-certificates
-	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev'
-test='python3 python3-pytest python3-pytest-timeout python3-websockets python3-requests redis-server redis-tools
+	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev libcurl4-openssl-dev'
+test='python3 python3-pytest python3-pytest-timeout python3-websockets python3-requests python3-jwt python3-cryptography redis-server redis-tools
 	valgrind clang clang-format procps iproute2 psmisc util-linux openssl
 	node:nodejs npm:npm'
 
@@ -63,10 +63,10 @@ case "$ID $VERSION_ID" in
 	die "'$ID $VERSION_ID' is not a system this script knows (Debian 12 and 13, Ubuntu 24.04).
   Install by hand, with headers:
     libwebsockets >= 4.3, hiredis >= 1.2 with SSL, libevent >= 2.1.12, cJSON >= 1.7.15,
-    OpenSSL >= 3.0, inih, cmocka >= 1.1.5; cmake >= 3.25, ninja, a C11 compiler
+    OpenSSL >= 3.0, libcurl >= 7.85, inih, cmocka >= 1.1.5; cmake >= 3.25, ninja, a C11 compiler
   and build with: cmake --preset release && cmake --build --preset release
   For the tests also:
-    python3 with pytest, pytest-timeout, websockets and requests; redis-server, valgrind,
+    python3 with pytest, pytest-timeout, websockets, requests and PyJWT (with cryptography); redis-server, valgrind,
     clang with its run-time library, clang-format 14, node >= 18 with npm, chromium"
 	;;
 esac
