@@ -43,7 +43,7 @@ struct gateway {
 	struct config *config;
 	struct loop *loop;
 	struct metrics metrics;
-	struct keys *keys; /* NULL: open mode */
+	struct jwt_keys *keys; /* NULL: open mode */
 	struct server *server;
 	struct hub *hub;
 	char **argv;

@@ -12,7 +12,7 @@
 #define RETRY_MS 1000u    /* after a first failure; doubled with each, up to the next line */
 #define RETRY_MOST_MS 60000u
 
-struct keys {
+struct jwt_keys {
 	const struct config *config;
 	struct loop *loop;
 	struct metrics *metrics;
@@ -29,14 +29,14 @@ bool keys_configured(const struct config *c)
 		*c->jwt_jwks_file != '\0' || *c->jwt_jwks_url != '\0';
 }
 
-static void count(struct keys *k)
+static void count(struct jwt_keys *k)
 {
 	k->metrics->keys = k->files.n + k->fetched.n;
 }
 
 /* --- fetching ------------------------------------------------------------------------------------------- */
 
-static void fetch_later(struct keys *k)
+static void fetch_later(struct jwt_keys *k)
 {
 	uint64_t delay = (uint64_t)k->config->jwt_jwks_refresh_s * 1000u;
 
@@ -50,7 +50,7 @@ static void fetch_later(struct keys *k)
 
 static void on_fetched(void *ctx, const char *error, struct slice body)
 {
-	struct keys *k = ctx;
+	struct jwt_keys *k = ctx;
 	struct keyring fresh = { .n = 0 };
 	const char *why = error;
 
@@ -72,7 +72,7 @@ static void on_fetched(void *ctx, const char *error, struct slice body)
 
 static void fetch_now(void *ctx)
 {
-	struct keys *k = ctx;
+	struct jwt_keys *k = ctx;
 	const struct fetch_options o = { .url = k->config->jwt_jwks_url,
 		                         .ca = k->config->jwt_jwks_ca,
 		                         .most = JWKS_MAX,
@@ -91,7 +91,7 @@ static void fetch_now(void *ctx)
 
 /* A token names a key that is not there: perhaps it is new. True: wait for it. Whoever makes names up
  * brings one fetch a minute about, not one for each. */
-static bool await_unknown(struct keys *k)
+static bool await_unknown(struct jwt_keys *k)
 {
 	uint64_t now = loop_now_ms(k->loop);
 
@@ -118,9 +118,10 @@ bool keys_check(const struct config *c, struct buf *error)
 	return ok;
 }
 
-struct keys *keys_open(const struct config *c, struct loop *l, struct metrics *m, struct buf *error)
+struct jwt_keys *keys_open(const struct config *c, struct loop *l, struct metrics *m,
+                           struct buf *error)
 {
-	struct keys *k = calloc(1, sizeof *k);
+	struct jwt_keys *k = calloc(1, sizeof *k);
 	bool ok = k != NULL;
 
 	if (!ok) {
@@ -149,7 +150,7 @@ struct keys *keys_open(const struct config *c, struct loop *l, struct metrics *m
 	return k;
 }
 
-void keys_close(struct keys *k)
+void keys_close(struct jwt_keys *k)
 {
 	if (k == NULL)
 		return;
@@ -160,7 +161,7 @@ void keys_close(struct keys *k)
 	free(k);
 }
 
-void keys_reload(struct keys *k)
+void keys_reload(struct jwt_keys *k)
 {
 	struct keyring fresh = { .n = 0 };
 	struct buf error;
@@ -182,17 +183,17 @@ void keys_reload(struct keys *k)
 
 /* --- tokens --------------------------------------------------------------------------------------------------- */
 
-static int64_t leeway_ms(const struct keys *k)
+static int64_t leeway_ms(const struct jwt_keys *k)
 {
 	return k->config->jwt_leeway_s * 1000;
 }
 
-int64_t keys_end_ms(const struct keys *k, const struct token *t)
+int64_t keys_end_ms(const struct jwt_keys *k, const struct token *t)
 {
 	return t->expires_ms > INT64_MAX - leeway_ms(k) ? INT64_MAX : t->expires_ms + leeway_ms(k);
 }
 
-static enum err check_signature(struct keys *k, const struct token *t, const char **why)
+static enum err check_signature(struct jwt_keys *k, const struct token *t, const char **why)
 {
 	enum keyring_verdict a = keyring_verify(&k->files, t->alg, t->key_id, t->signed_part,
 	                                        t->signature);
@@ -223,7 +224,7 @@ static bool is_for_us(const struct config *c, const struct token *t, const char 
 	return *c->jwt_audience == '\0' ? t->audience.p == NULL : token_is_for(t, c->jwt_audience);
 }
 
-static enum err check_time(const struct keys *k, const struct token *t, const char **why)
+static enum err check_time(const struct jwt_keys *k, const struct token *t, const char **why)
 {
 	int64_t now = (int64_t)(loop_wall_us(k->loop) / 1000u);
 
@@ -234,7 +235,7 @@ static enum err check_time(const struct keys *k, const struct token *t, const ch
 	return t->not_before_ms > now + leeway_ms(k) ? ERR_NOT_AUTHENTICATED : ERR_OK;
 }
 
-static enum err verify(struct keys *k, struct slice text, struct token *t, const char **why)
+static enum err verify(struct jwt_keys *k, struct slice text, struct token *t, const char **why)
 {
 	enum err e;
 
@@ -248,7 +249,7 @@ static enum err verify(struct keys *k, struct slice text, struct token *t, const
 	return check_time(k, t, why);
 }
 
-enum err keys_verify(struct keys *k, struct slice text, struct token *t, const char **why)
+enum err keys_verify(struct jwt_keys *k, struct slice text, struct token *t, const char **why)
 {
 	enum err e = verify(k, text, t, why);
 

@@ -16,7 +16,7 @@
 #define CLIENT_ID_LEN (NODE_ID_LEN + 1 + 12) /* node, '-', 60 random bits in base 32 */
 
 struct channel;
-struct keys;
+struct jwt_keys;
 struct login;
 
 /* A session's place in a channel; the channel's array points back. */
@@ -147,7 +147,7 @@ struct hub {
 	const struct config *config;
 	struct metrics *metrics;
 	struct tier *tier;
-	struct keys *keys; /* NULL: none are configured, everybody may do everything */
+	struct jwt_keys *keys; /* NULL: none are configured, everybody may do everything */
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
 	void (*unfit)(void *ctx);
 	void *unfit_ctx;
