@@ -107,6 +107,9 @@ bool client_may(const struct session *s, enum grant g, const struct topic *t);
 /* Whether the room's policy lets it join whatever its token says. */
 bool client_is_admitted(const struct session *s, const struct topic *room);
 
+/* Whether the room takes a message of this size now (its policy): ERR_TOO_BIG, ERR_RATE_LIMITED. */
+enum err client_room_takes(struct session *s, const struct topic *t, size_t payload_n) must_check;
+
 /* Whether it may see who is in the room, once it is a member. */
 bool client_may_see(const struct session *s, const struct topic *room);
 

@@ -7,6 +7,7 @@
 #include "gateway/core/delivery.h"
 #include "gateway/core/presence.h"
 #include "gateway/core/quota.h"
+#include "gateway/core/rooms.h"
 #include "gateway/core/session_core.h"
 
 #include <assert.h>
@@ -93,6 +94,7 @@ struct hub *hub_open(const struct hub_options *o)
 	map_init(&h->sessions, session_key);
 	map_init(&h->channels, channel_key);
 	map_init(&h->addresses, address_key);
+	rooms_init(h);
 	list_init(&h->ending);
 	list_init(&h->requests);
 	list_init(&h->ups);
@@ -159,6 +161,7 @@ void hub_close(struct hub *h)
 	map_fini(&h->channels);
 	map_fini(&h->sessions);
 	map_fini(&h->addresses);
+	rooms_fini(h);
 	buf_fini(&h->text);
 	assert(h->budget.used == 0);
 	free(h);

@@ -157,7 +157,7 @@ struct session *session_open(struct hub *h, const struct session_options *o)
 	if (s == NULL)
 		return NULL;
 	log_write(LOG_DEBUG, "client.opened", LOG_SLICE("client", session_id(s)),
-	          LOG_SLICE("address", o->address), LOG_SLICE("token", login_id(s)), LOG_END);
+	          LOG_SLICE("address", o->address), LOG_SLICE("jti", login_id(s)), LOG_END);
 	if (!s->hello_due)
 		session_welcome(s);
 	return s;

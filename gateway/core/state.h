@@ -153,7 +153,9 @@ struct hub {
 	void *unfit_ctx;
 	char node[NODE_ID_LEN];
 	struct map sessions, channels, addresses;
-	uint32_t connections; /* that count; hub.sessions has the refused ones too */
+	struct map room_rates;     /* of rooms whose policy has a rate, see rooms.c */
+	uint32_t room_rates_sweep; /* how many there may be until silent ones are forgotten */
+	uint32_t connections;      /* that count; hub.sessions has the refused ones too */
 	struct heartbeat beat;
 	struct queue_limits limits;
 	struct budget budget;

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from support.timing import seconds
-from support.tokens import as_client, locked, token
+from support.tokens import SECRET, as_client, locked, token
 from support.wsclient import ClosedByServer, connect
 
 
@@ -158,3 +158,23 @@ async def test_many_tokens_end_on_time(start, tmp_path):
 
     assert set(await asyncio.gather(*(one(1 + n / 25) for n in range(50)))) == {4002}
     assert (await gateway.metrics())("connections") == 0
+
+
+async def test_on_redis_a_new_user_hears_what_other_gateways_send(cluster, tmp_path):
+    """And leaves what its next token does not allow, so that the others see it go."""
+    secret = tmp_path / "secret"
+    secret.write_text(SECRET)
+    here, there = await cluster(2, jwt_hmac_secret_file=secret, allow_user_param=None)
+    async with connect(here, **as_client(token(rooms=["a"]))) as ann, connect(
+        there, **as_client(token(sub="bob", rooms=["*"], topics=[rule("user:*", "publish")]))
+    ) as bob:
+        await bob.ok("join", room="a", presence=True)
+        await ann.ok("join", room="a", presence=True)
+        assert (await bob.next("presence"))["joined"][0]["client"] == ann.id
+        answer = await ann.ok("refresh", token=token(sub="ann", rooms=["b"]))
+        assert answer["left"] == ["room:a"]
+        assert (await bob.next("presence", where=lambda f: f["left"]))["left"][0]["client"] == ann.id
+        await bob.ok("publish", topic="user:ann", event_type="e", payload=1)
+        await bob.ok("publish", topic="room:a", event_type="e", payload=2)
+        assert (await ann.event())["payload"] == 1
+        await ann.silent("event")

@@ -170,6 +170,31 @@ async def test_rooms_are_shut_in_open_mode_too(start):
         await anon.ok("join", room="any")
 
 
+async def test_rooms_say_how_large_and_how_many_messages_may_be(start, tmp_path):
+    config = '[gateway]\n[room "small"]\npublish_bytes = 10\n[room "slow*"]\npublish_rate = 2\n'
+    gateway = locked(start, tmp_path, config=config)
+    async with client(gateway, sub="ann", rooms=["*"]) as ann, client(gateway, sub="bob", rooms=["s*"]) as bob:
+
+        async def publish(who, room, payload=1):
+            answer = await who.ask("publish", topic=f"room:{room}", event_type="e", payload=payload)
+            return answer.get("name", answer["type"])
+
+        assert await publish(ann, "small", "x" * 8) == "ack"
+        assert await publish(ann, "small", "x" * 9) == "too_big"
+        assert await publish(ann, "other", "x" * 9) == "ack"
+        # the room has one rate for all, another room another one
+        assert [await publish(who, "slow") for who in (ann, bob, ann, bob, ann, bob)] == ["ack"] * 4 + ["rate_limited"] * 2
+        assert await publish(ann, "slow2") == "ack"
+        assert [await publish(ann, "other") for _ in range(20)] == ["ack"] * 20
+        await asyncio.sleep(1.1)
+        assert [await publish(ann, "slow") for _ in range(3)] == ["ack", "ack", "rate_limited"]
+        assert await publish(bob, "other") == "forbidden"  # before all of that
+        # many rooms: the silent ones are forgotten, the busy one is not
+        for n in range(150):
+            assert await publish(bob, f"slow.{n}") == "ack"
+        assert await publish(ann, "slow") in ("ack", "rate_limited")
+
+
 # ---- a token for room A alone ----
 
 VERBS = ("join", "leave", "subscribe", "unsubscribe", "publish", "ack", "presence", "history", "refresh", "ping", "hello")
