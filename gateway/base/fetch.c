@@ -4,10 +4,31 @@
 #include "broker-common/version.h"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <event2/event.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+
+/* What we call of libcurl. It is loaded by who fetches: with it come some 25 libraries (LDAP, Kerberos …)
+ * and 4 MB, which no other gateway needs to have in its memory. */
+static struct {
+	CURLcode (*global_init)(long flags);
+	void (*global_cleanup)(void);
+	CURL *(*easy_init)(void);
+	CURLcode (*easy_setopt)(CURL *easy, CURLoption option, ...);
+	CURLcode (*easy_getinfo)(CURL *easy, CURLINFO info, ...);
+	const char *(*easy_strerror)(CURLcode code);
+	void (*easy_cleanup)(CURL *easy);
+	CURLM *(*multi_init)(void);
+	CURLMcode (*multi_setopt)(CURLM *multi, CURLMoption option, ...);
+	CURLMcode (*multi_add_handle)(CURLM *multi, CURL *easy);
+	CURLMcode (*multi_remove_handle)(CURLM *multi, CURL *easy);
+	CURLMcode (*multi_socket_action)(CURLM *multi, curl_socket_t fd, int what, int *running);
+	CURLMsg *(*multi_info_read)(CURLM *multi, int *left);
+	CURLMcode (*multi_assign)(CURLM *multi, curl_socket_t fd, void *socket);
+	CURLMcode (*multi_cleanup)(CURLM *multi);
+} curl;
 
 struct fetch {
 	struct loop *loop;
@@ -38,18 +59,18 @@ static void finish(struct fetch *f, CURLcode code)
 	fetch_done *done = f->done;
 	struct buf body = f->body;
 
-	curl_easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
+	curl.easy_getinfo(f->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (f->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		snprintf(text, sizeof text, "larger than %zu bytes", f->most);
 	else if (code != CURLE_OK)
 		snprintf(text, sizeof text, "%s",
-		         f->words[0] != '\0' ? f->words : curl_easy_strerror(code));
+		         f->words[0] != '\0' ? f->words : curl.easy_strerror(code));
 	else if (status != 200)
 		snprintf(text, sizeof text, "HTTP status %ld", status);
 	else if (body.failed)
 		snprintf(text, sizeof text, "out of memory");
-	curl_multi_remove_handle(f->multi, f->easy);
-	curl_easy_cleanup(f->easy);
+	curl.multi_remove_handle(f->multi, f->easy);
+	curl.easy_cleanup(f->easy);
 	f->easy = NULL;
 	buf_init(&f->body);
 	done(f->ctx, text[0] == '\0' ? NULL : text, buf_view(&body));
@@ -62,8 +83,8 @@ static void go_on(struct fetch *f, curl_socket_t fd, int what)
 	CURLMsg *m;
 
 	loop_refresh(f->loop);
-	curl_multi_socket_action(f->multi, fd, what, &running);
-	while ((m = curl_multi_info_read(f->multi, &left)) != NULL)
+	curl.multi_socket_action(f->multi, fd, what, &running);
+	while ((m = curl.multi_info_read(f->multi, &left)) != NULL)
 		if (m->msg == CURLMSG_DONE && m->easy_handle == f->easy) {
 			finish(f, m->data.result);
 			return; /* there is only one */
@@ -84,7 +105,7 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
 
 static void unwatch(struct fetch *f, struct watched *w)
 {
-	curl_multi_assign(f->multi, event_get_fd(w->event), NULL);
+	curl.multi_assign(f->multi, event_get_fd(w->event), NULL);
 	list_remove(&w->node);
 	event_free(w->event);
 	free(w);
@@ -113,7 +134,7 @@ static int watch_socket(CURL *easy, curl_socket_t fd, int what, void *ctx, void 
 		return 0; /* the time-out ends it */
 	}
 	list_push(&f->sockets, &w->node);
-	curl_multi_assign(f->multi, fd, w);
+	curl.multi_assign(f->multi, fd, w);
 	return 0;
 }
 
@@ -149,29 +170,29 @@ static bool describe(struct fetch *f, const struct fetch_options *o)
 	CURL *e = f->easy;
 	bool tls = strncasecmp(o->url, "https:", 6) == 0;
 
-	curl_easy_setopt(e, CURLOPT_ERRORBUFFER, f->words);
-	curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
-	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take);
-	curl_easy_setopt(e, CURLOPT_WRITEDATA, f);
-	curl_easy_setopt(e, CURLOPT_MAXFILESIZE, (long)o->most);
-	curl_easy_setopt(e, CURLOPT_USERAGENT, "roomcast/" ROOMCAST_VERSION);
-	curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
-	curl_easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-	if (curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") != CURLE_OK)
+	curl.easy_setopt(e, CURLOPT_ERRORBUFFER, f->words);
+	curl.easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	curl.easy_setopt(e, CURLOPT_TIMEOUT_MS, (long)o->timeout_ms);
+	curl.easy_setopt(e, CURLOPT_WRITEFUNCTION, take);
+	curl.easy_setopt(e, CURLOPT_WRITEDATA, f);
+	curl.easy_setopt(e, CURLOPT_MAXFILESIZE, (long)o->most);
+	curl.easy_setopt(e, CURLOPT_USERAGENT, "roomcast/" ROOMCAST_VERSION);
+	curl.easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	curl.easy_setopt(e, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	if (curl.easy_setopt(e, CURLOPT_PROTOCOLS_STR, tls ? "https" : "http") != CURLE_OK)
 		return false;
 	if (!tls) /* on this machine: a proxy of the surroundings is not meant */
-		curl_easy_setopt(e, CURLOPT_NOPROXY, "*");
-	if (*o->ca != '\0' && curl_easy_setopt(e, CURLOPT_CAINFO, o->ca) != CURLE_OK)
+		curl.easy_setopt(e, CURLOPT_NOPROXY, "*");
+	if (*o->ca != '\0' && curl.easy_setopt(e, CURLOPT_CAINFO, o->ca) != CURLE_OK)
 		return false;
-	return curl_easy_setopt(e, CURLOPT_URL, o->url) == CURLE_OK;
+	return curl.easy_setopt(e, CURLOPT_URL, o->url) == CURLE_OK;
 }
 
 bool fetch_start(struct fetch *f, const struct fetch_options *o, fetch_done *done, void *ctx)
 {
 	if (f->easy != NULL)
 		return false;
-	f->easy = curl_easy_init();
+	f->easy = curl.easy_init();
 	if (f->easy == NULL)
 		return false;
 	f->most = o->most;
@@ -179,9 +200,9 @@ bool fetch_start(struct fetch *f, const struct fetch_options *o, fetch_done *don
 	f->words[0] = '\0';
 	f->done = done;
 	f->ctx = ctx;
-	if (describe(f, o) && curl_multi_add_handle(f->multi, f->easy) == CURLM_OK)
+	if (describe(f, o) && curl.multi_add_handle(f->multi, f->easy) == CURLM_OK)
 		return true;
-	curl_easy_cleanup(f->easy);
+	curl.easy_cleanup(f->easy);
 	f->easy = NULL;
 	return false;
 }
@@ -191,29 +212,67 @@ bool fetch_is_busy(const struct fetch *f)
 	return f->easy != NULL;
 }
 
+/* False: it is not installed, or too old. It stays loaded. */
+static bool load_libcurl(void)
+{
+	static const struct {
+		const char *name;
+		void *call;
+	} calls[] = {
+		{ "curl_global_init", &curl.global_init },
+		{ "curl_global_cleanup", &curl.global_cleanup },
+		{ "curl_easy_init", &curl.easy_init },
+		{ "curl_easy_setopt", &curl.easy_setopt },
+		{ "curl_easy_getinfo", &curl.easy_getinfo },
+		{ "curl_easy_strerror", &curl.easy_strerror },
+		{ "curl_easy_cleanup", &curl.easy_cleanup },
+		{ "curl_multi_init", &curl.multi_init },
+		{ "curl_multi_setopt", &curl.multi_setopt },
+		{ "curl_multi_add_handle", &curl.multi_add_handle },
+		{ "curl_multi_remove_handle", &curl.multi_remove_handle },
+		{ "curl_multi_socket_action", &curl.multi_socket_action },
+		{ "curl_multi_info_read", &curl.multi_info_read },
+		{ "curl_multi_assign", &curl.multi_assign },
+		{ "curl_multi_cleanup", &curl.multi_cleanup },
+	};
+	void *library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+
+	for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+		void *call = library == NULL ? NULL : dlsym(library, calls[i].name);
+
+		if (call == NULL)
+			return false;
+		memcpy(calls[i].call, &call, sizeof call);
+	}
+	return true;
+}
+
 struct fetch *fetch_new(struct loop *l)
 {
-	struct fetch *f = calloc(1, sizeof *f);
+	struct fetch *f;
 
+	if (!load_libcurl())
+		return NULL;
+	f = calloc(1, sizeof *f);
 	if (f == NULL)
 		return NULL;
 	f->loop = l;
 	list_init(&f->sockets);
 	buf_init(&f->body);
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (curl.global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
 		free(f);
 		return NULL;
 	}
-	f->multi = curl_multi_init();
+	f->multi = curl.multi_init();
 	f->timer = evtimer_new(loop_base(l), on_timer, f);
 	if (f->multi == NULL || f->timer == NULL) {
 		fetch_free(f);
 		return NULL;
 	}
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
-	curl_multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-	curl_multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETFUNCTION, watch_socket);
+	curl.multi_setopt(f->multi, CURLMOPT_SOCKETDATA, f);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERFUNCTION, set_timer);
+	curl.multi_setopt(f->multi, CURLMOPT_TIMERDATA, f);
 	return f;
 }
 
@@ -224,15 +283,15 @@ void fetch_free(struct fetch *f)
 	if (f == NULL)
 		return;
 	if (f->easy != NULL) {
-		curl_multi_remove_handle(f->multi, f->easy);
-		curl_easy_cleanup(f->easy);
+		curl.multi_remove_handle(f->multi, f->easy);
+		curl.easy_cleanup(f->easy);
 	}
 	while ((n = list_first(&f->sockets)) != NULL)
 		unwatch(f, container_of(n, struct watched, node));
-	curl_multi_cleanup(f->multi);
+	curl.multi_cleanup(f->multi);
 	if (f->timer != NULL)
 		event_free(f->timer);
 	buf_fini(&f->body);
-	curl_global_cleanup();
+	curl.global_cleanup();
 	free(f);
 }

@@ -23,8 +23,9 @@ struct fetch_options {
  * words for a person. Both are gone afterwards. */
 typedef void fetch_done(void *ctx, const char *error, struct slice body);
 
-struct fetch *fetch_new(struct loop *l); /* NULL: no memory */
-void fetch_free(struct fetch *f);        /* what is under way is given up: no answer comes */
+/* NULL: no memory, or there is no libcurl here. */
+struct fetch *fetch_new(struct loop *l);
+void fetch_free(struct fetch *f); /* what is under way is given up: no answer comes */
 
 /* False: no memory, or one is under way. `o` is needed during the call only. */
 bool fetch_start(struct fetch *f, const struct fetch_options *o, fetch_done *done, void *ctx);

@@ -137,7 +137,7 @@ struct jwt_keys *keys_open(const struct config *c, struct loop *l, struct metric
 		ok = keys_url_ok(c->jwt_jwks_url, error);
 		k->fetch = ok ? fetch_new(l) : NULL;
 		if (ok && k->fetch == NULL)
-			buf_str(error, "libcurl could not be started");
+			buf_str(error, "jwt_jwks_url: libcurl (libcurl.so.4) cannot be loaded");
 		ok = k->fetch != NULL;
 	}
 	if (!ok) {
