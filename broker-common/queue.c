@@ -328,6 +328,23 @@ size_t queue_take(struct queue *q, struct budget *b, char *out, size_t room, uin
 	return t.n;
 }
 
+static uint64_t born_us(const struct message *m)
+{
+	return m == NULL || m->born_us == 0 ? UINT64_MAX : m->born_us;
+}
+
+uint64_t queue_oldest_us(const struct queue *q)
+{
+	uint64_t oldest = born_us(q->current), us;
+
+	for (int i = 0; i < LANES; i++) {
+		us = born_us(q->lane[i] == NULL ? NULL : lane_oldest(q->lane[i]));
+		if (us < oldest)
+			oldest = us;
+	}
+	return oldest;
+}
+
 bool queue_has_output(const struct queue *q)
 {
 	if (q->current != NULL || !lane_is_empty(q->lane[LANE_CONTROL]))

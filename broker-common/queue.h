@@ -72,6 +72,9 @@ void queue_gap(struct queue *q, enum lane lane, struct slice topic, enum gap_rea
 size_t queue_take(struct queue *q, struct budget *b, char *out, size_t room, uint32_t *taken,
                   uint64_t *oldest_us);
 
+/* The smallest born_us known among the next message of each lane; UINT64_MAX: none. O(1). */
+uint64_t queue_oldest_us(const struct queue *q);
+
 /* Whether queue_take would give something. */
 bool queue_has_output(const struct queue *q);
 

@@ -204,6 +204,16 @@ struct gap *lane_end_gap(struct queue_lane **lane, uint32_t *gaps)
 	return g;
 }
 
+const struct message *lane_oldest(struct queue_lane *lane)
+{
+	uint64_t at = lane->head;
+
+	/* No two regions are neighbours: behind one is a message, or the end. */
+	if (at != lane->tail && slot_kind(*lane_slot(lane, at)) == SLOT_GAP)
+		at += region_at(lane, at)->span;
+	return at == lane->tail ? NULL : slot_pointer(*lane_slot(lane, at));
+}
+
 void lane_pop_gap(struct queue_lane *lane, uint32_t *gaps)
 {
 	struct gap *g = region_at(lane, lane->head);

@@ -60,6 +60,9 @@ struct message *lane_evict(struct queue_lane *lane, enum slot_kind kind, enum ga
 /* The gap at the end of `*lane`, which may be NULL; made where there is none. NULL: no memory. */
 struct gap *lane_end_gap(struct queue_lane **lane, uint32_t *gaps);
 
+/* The oldest message, or NULL. */
+const struct message *lane_oldest(struct queue_lane *lane);
+
 /* The oldest slot is a gap that has been told; free it. */
 void lane_pop_gap(struct queue_lane *lane, uint32_t *gaps);
 

@@ -60,9 +60,8 @@ dependency(websockets HEADER libwebsockets.h LIBS websockets MINIMUM 4.3 VERSION
 	MACROS LWS_LIBRARY_VERSION_MAJOR LWS_LIBRARY_VERSION_MINOR LWS_LIBRARY_VERSION_PATCH)
 dependency(hiredis HEADER hiredis/hiredis.h LIBS hiredis_ssl hiredis MINIMUM 1.2
 	VERSION_IN hiredis/hiredis.h MACROS HIREDIS_MAJOR HIREDIS_MINOR HIREDIS_PATCH)
-# loaded when it is needed (gateway/base/fetch.c), not linked
-dependency(curl HEADER curl/curl.h MINIMUM 7.85 VERSION_IN curl/curlver.h
-	MACROS LIBCURL_VERSION_MAJOR LIBCURL_VERSION_MINOR LIBCURL_VERSION_PATCH)
+dependency(curl HEADER curl/curl.h LIBS curl MINIMUM 7.85 VERSION_IN curl/curlver.h MACROS LIBCURL_VERSION)
+dependency(ncurses HEADER curses.h LIBS ncursesw tinfo)
 dependency(inih HEADER ini.h LIBS inih)
 dependency(cmocka HEADER cmocka.h LIBS cmocka)
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs what the build needs, with --tests also what the tests need. Silent and quick when all
-# is there.
+# Installs what the build needs, with --tests also what the tests need, with --compose what the test
+# of docker-compose.yml needs. Silent and quick when all is there.
 #
 #   Debian 13                  everything from apt
 #   Ubuntu 24.04 (untested)    the same
@@ -22,24 +22,28 @@ die() {
 }
 
 tests=no
+compose=no
 for arg; do
 	case $arg in
 	--tests) tests=yes ;;
+	--compose) compose=yes ;;
 	-h | --help)
 		sed -n '2,/^set/{/^set/d;s/^# \{0,1\}//;p;}' "$0"
 		exit 0
 		;;
-	*) die "unknown argument '$arg' (known: --tests, --help)" ;;
+	*) die "unknown argument '$arg' (known: --tests, --compose, --help)" ;;
 	esac
 done
 
 # What to install. A package behind "command:" is left out when PATH has that command already.
 
 build='gcc libc6-dev cmake ninja-build git curl ca-certificates
-	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev libcurl4-openssl-dev'
-test='python3 python3-pytest python3-pytest-timeout python3-websockets python3-requests python3-jwt python3-cryptography redis-server redis-tools
-	valgrind clang clang-format procps iproute2 psmisc util-linux openssl
+	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev libcurl4-openssl-dev libncurses-dev'
+test='python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-websockets python3-requests python3-jsonschema python3-jwt python3-cryptography redis-server redis-tools
+	valgrind clang clang-format procps iproute2 psmisc util-linux openssl tmux groff-base
 	node:nodejs npm:npm'
+engine='docker:docker.io dockerd:docker.io docker-compose:docker-compose iptables:iptables mmdebstrap:mmdebstrap
+	python3 python3-pytest python3-pytest-timeout python3-websockets openssl'
 
 ID=unknown VERSION_ID=
 [ ! -r /etc/os-release ] || . /etc/os-release
@@ -54,6 +58,7 @@ case "$ID $VERSION_ID" in
 "debian 13")
 	build="$build libwebsockets-dev libhiredis-dev"
 	test="$test libclang-rt-19-dev chromium"
+	engine="docker:docker-cli $engine"
 	;;
 "ubuntu 24.04")
 	build="$build libwebsockets-dev libhiredis-dev"
@@ -63,14 +68,15 @@ case "$ID $VERSION_ID" in
 	die "'$ID $VERSION_ID' is not a system this script knows (Debian 12 and 13, Ubuntu 24.04).
   Install by hand, with headers:
     libwebsockets >= 4.3, hiredis >= 1.2 with SSL, libevent >= 2.1.12, cJSON >= 1.7.15,
-    OpenSSL >= 3.0, libcurl >= 7.85, inih, cmocka >= 1.1.5; cmake >= 3.25, ninja, a C11 compiler
+    OpenSSL >= 3.0, inih, cmocka >= 1.1.5, libcurl >= 7.85, ncurses; cmake >= 3.25, ninja, a C11 compiler
   and build with: cmake --preset release && cmake --build --preset release
   For the tests also:
-    python3 with pytest, pytest-timeout, websockets, requests and PyJWT (with cryptography); redis-server, valgrind,
-    clang with its run-time library, clang-format 14, node >= 18 with npm, chromium"
+    python3 with pytest, pytest-timeout, pytest-xdist, websockets, requests, jsonschema and PyJWT (with cryptography);
+    redis-server, valgrind, clang with its run-time library, clang-format 14, node >= 18 with npm, chromium, tmux, groff"
 	;;
 esac
 [ $tests = no ] || build="$build $test"
+[ $compose = no ] || build="$build $engine"
 
 # Debian 13's keys came with Debian 12.11's version of debian-archive-keyring
 keys_too_old() {

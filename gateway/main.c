@@ -99,6 +99,7 @@ static void on_reload(void *ctx)
 		hub_reconfigure(g->hub);
 		if (g->keys != NULL)
 			keys_reload(g->keys);
+		server_reconfigure(g->server);
 		g->metrics.reloads++;
 		log_write(LOG_INFO, "config.reloaded", LOG_SLICE("needs_restart", buf_view(&fixed)),
 		          LOG_END);
@@ -125,6 +126,14 @@ static void on_drained(void *ctx)
 	loop_stop(g->loop);
 }
 
+/* An operator asks for it, or the first signal: the same, and twice is fine. */
+static void drain(void *ctx)
+{
+	struct gateway *g = ctx;
+
+	hub_drain(g->hub, on_stop_accepting, on_drained, g);
+}
+
 static void on_end(void *ctx)
 {
 	struct gateway *g = ctx;
@@ -136,7 +145,7 @@ static void on_end(void *ctx)
 		return;
 	}
 	g->ending = true;
-	hub_drain(g->hub, on_stop_accepting, on_drained, g);
+	drain(g);
 }
 
 /* The other gateways of this cluster are configured otherwise: this one would only do harm. */
@@ -228,7 +237,9 @@ static bool start(struct gateway *g, struct buf *error)
 		                  .tier = tiers[g->config->tier],
 		                  .dispatch = dispatch_input,
 		                  .unfit = on_unfit,
-		                  .unfit_ctx = g };
+		                  .unfit_ctx = g,
+		                  .drain = drain,
+		                  .drain_ctx = g };
 
 	raise_descriptors(g);
 	if (!check_descriptors(g, error) || !seed_maps(error))
@@ -330,8 +341,14 @@ static bool check_files(const struct config *c, struct buf *error)
 static int act(enum config_action action, struct config *c, int argc, char **argv,
                struct buf *error)
 {
-	if ((action == CONFIG_CHECK || action == CONFIG_RUN) && !check_files(c, error))
-		return fail(EXIT_USAGE, error);
+	bool unreadable;
+
+	if (action == CONFIG_CHECK || action == CONFIG_RUN) {
+		if (!check_files(c, error))
+			return fail(EXIT_USAGE, error);
+		if (!server_check(c, error, &unreadable))
+			return fail(unreadable ? EXIT_FAILED : EXIT_USAGE, error);
+	}
 	switch (action) {
 	case CONFIG_HELP: return show(write_help, c);
 	case CONFIG_VERSION: return show(write_version, c);

@@ -3,9 +3,10 @@
 #
 #   tests/run.sh              all parts
 #   tests/run.sh --sanitize   C and integration tests, with everything built under ASan and UBSan
-#   tests/run.sh --long       also what takes long: soak tests, minutes of fuzzing for each target
+#   tests/run.sh --long       also what takes long: soak tests, minutes of fuzzing for each target, and
+#                             docker-compose.yml for real (installs and starts Docker)
 #   tests/run.sh --only PART  one part (may be repeated):
-#                             lint unit cluster contract integration perf fuzz browser
+#                             lint unit cluster contract integration perf fuzz browser compose
 #
 # What a part printed is in build/test-logs/PART.log. Exit 0: nothing failed.
 set -um
@@ -26,7 +27,7 @@ while [ $# -gt 0 ]; do
 	--long) long=1 ;;
 	--only)
 		case ${2-} in
-		lint | unit | cluster | contract | integration | perf | fuzz | browser) only="$only $2" ;;
+		lint | unit | cluster | contract | integration | perf | fuzz | browser | compose) only="$only $2" ;;
 		*) bad_usage "--only needs a part" ;;
 		esac
 		shift
@@ -42,6 +43,7 @@ done
 
 parts="lint unit cluster contract integration perf fuzz browser"
 [ $preset = release ] || parts="unit cluster contract integration"
+[ -z "$long" ] || [ $preset != release ] || parts="$parts compose"
 parts=${only:-$parts}
 jobs=$(nproc)
 build=$root/build/$preset
@@ -204,8 +206,10 @@ pytests() {
 	[ $code = 0 ] || [ $f != 0 ] || f=1
 }
 
+# Most of these wait most of the time: four files at once.
 part_integration() {
-	pytests tests/integration $((long ? 7200 : 900)) -ra --timeout=$((long ? 1800 : 120)) --durations=5
+	pytests tests/integration $((long ? 7200 : 900)) -ra --timeout=$((long ? 1800 : 120)) --durations=5 \
+		-n 4 --dist loadfile
 }
 
 # -rA: the log keeps the counts of every run
@@ -235,6 +239,12 @@ part_fuzz() {
 			echo "FAILED fuzz_$name" >>"$log"
 		fi
 	done
+}
+
+# docker-compose.yml for real; skipped where no engine can be started
+part_compose() {
+	deploy/install-deps.sh --compose >>"$log" 2>&1 || :
+	ROOMCAST_LONG=1 pytests tests/compose 900 -ra --timeout=300
 }
 
 part_browser() {

@@ -71,6 +71,9 @@ struct room_policy config_room_policy(const struct config *c, struct slice room)
 void config_print(const struct config *c, struct buf *out);
 void config_help(struct buf *out);
 
+/* {"options":{NAME:VALUE,…}}: numbers (bytes too), true and false, texts; a secret that is set is "***". */
+void config_json(const struct config *c, struct buf *out);
+
 /* "host:port", "[v6]:port" → parts; false when it is neither. `host` becomes a numeric address
  * ("localhost": 127.0.0.1), or "" for any (nothing or `*` before the colon). */
 bool config_split_address(const char *text, char host[64], uint16_t *port);

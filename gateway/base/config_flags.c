@@ -136,9 +136,8 @@ bool draft_flags(struct config_draft *d, int argc, char *const argv[], enum conf
  * every container that stands beside a service whose name begins with roomcast. */
 static bool is_foreign(const char *name, const char *value)
 {
-	static const char *const scripts[] = {
-		"BUILD", "DEPS", "LONG", "SANITIZE", "TOKEN", "URL"
-	};
+	static const char *const scripts[] = { "BUILD", "DEPS",     "ENDPOINT", "KEY",
+		                               "LONG",  "SANITIZE", "TOKEN",    "URL" };
 	const char *port = strstr(name, "PORT");
 
 	for (size_t i = 0; i < sizeof scripts / sizeof *scripts; i++)

@@ -27,6 +27,12 @@ static void write_number(struct buf *out, const char *name, const char *suffix, 
 	buf_printf(out, "%s%s %" PRIu64 "\n", name, suffix, value);
 }
 
+static void write_ms(struct buf *out, const char *name, const char *help, uint64_t ms)
+{
+	head(out, name, "", "gauge", help);
+	buf_printf(out, "%s %" PRIu64 ".%03" PRIu64 "\n", name, ms / 1000u, ms % 1000u);
+}
+
 static void write_by_error(struct buf *out, const char *name, const char *help,
                            const uint64_t values[ERR_COUNT])
 {
@@ -177,6 +183,7 @@ void metrics_write(const struct metrics *m, struct buf *out)
 #define NAME(name) "roomcast_" #name
 #define COUNTER(name, help) write_number(out, NAME(name), "_total", "counter", help, m->name);
 #define GAUGE(name, help) write_number(out, NAME(name), "", "gauge", help, m->name);
+#define GAUGE_MS(name, help) write_ms(out, NAME(name), help, m->name);
 #define BY_ERROR(name, help) write_by_error(out, NAME(name), help, m->name);
 #define BY_CLOSE(name, help) write_by_close(out, NAME(name), help, m->name);
 #define BY_LABEL(name, label, values, help)                                                        \
@@ -188,4 +195,26 @@ void metrics_write(const struct metrics *m, struct buf *out)
 	     "always 1; the label says which version runs");
 	buf_printf(out, "roomcast_build_info{version=\"%s\"} 1\n", ROOMCAST_VERSION);
 	write_process(out);
+}
+
+static uint64_t sum(const uint64_t *values, size_t n)
+{
+	uint64_t all = 0;
+
+	for (size_t i = 0; i < n; i++)
+		all += values[i];
+	return all;
+}
+
+void metrics_each_counter(const struct metrics *m,
+                          void (*each)(void *ctx, const char *name, uint64_t value), void *ctx)
+{
+#define COUNTER(name, help) each(ctx, #name, m->name);
+#define GAUGE(name, help)
+#define GAUGE_MS(name, help)
+#define BY_ERROR(name, help) each(ctx, #name, sum(m->name, ERR_COUNT));
+#define BY_CLOSE(name, help) each(ctx, #name, sum(m->name, CLOSE_COUNT));
+#define BY_LABEL(name, label, values, help) each(ctx, #name, sum(m->name, METRICS_LABELS_MAX));
+#define HISTOGRAM(name, help)
+#include "gateway/base/metrics.def"
 }

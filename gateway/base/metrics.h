@@ -25,6 +25,7 @@ struct histogram {
 struct metrics {
 #define COUNTER(name, help) uint64_t name;
 #define GAUGE(name, help) uint64_t name;
+#define GAUGE_MS(name, help) uint64_t name;
 #define BY_ERROR(name, help) uint64_t name[ERR_COUNT];
 #define BY_CLOSE(name, help) uint64_t name[CLOSE_COUNT];
 #define BY_LABEL(name, label, values, help) uint64_t name[METRICS_LABELS_MAX];
@@ -62,6 +63,10 @@ static inline void histogram_add(struct histogram *h, uint64_t us)
 	h->bucket[i < HISTOGRAM_BUCKETS ? i : HISTOGRAM_BUCKETS]++;
 	h->sum_us += us;
 }
+
+/* Every counter by its name, those with labels as the sum over them. */
+void metrics_each_counter(const struct metrics *m,
+                          void (*each)(void *ctx, const char *name, uint64_t value), void *ctx);
 
 /* The whole text, roomcast_build_info included. */
 void metrics_write(const struct metrics *m, struct buf *out);

@@ -1,5 +1,6 @@
 #include "gateway/core/ask.h"
 
+#include "gateway/core/answers.h"
 #include "gateway/core/delivery.h"
 #include "gateway/core/session_core.h"
 
@@ -8,7 +9,7 @@
 /* --- asked ---------------------------------------------------------------------------------------- */
 
 /* The message for one of our clients: 1 when it was there, else 0. */
-static void answer_deliver(struct hub *h, struct slice what, struct buf *reply)
+static bool answer_deliver(struct hub *h, struct slice what, struct buf *reply)
 {
 	struct session *s = NULL;
 	const char *why;
@@ -22,34 +23,63 @@ static void answer_deliver(struct hub *h, struct slice what, struct buf *reply)
 		s = session_find(h, t.name);
 	if (s == NULL || s->state >= SESSION_DISCONNECTING) {
 		buf_char(reply, '0');
-		return;
+		return true;
 	}
 	delivery_message(h, &p);
 	buf_char(reply, '1');
+	return true;
 }
 
 static const struct question {
 	const char *name;
-	void (*answer)(struct hub *h, struct slice what, struct buf *reply);
+	answer *answer;
 } questions[] = {
 	{ "deliver", answer_deliver },
+	{ "node", answer_node },
+	{ "stats", answer_stats },
+	{ "clients", answer_clients },
+	{ "room", answer_room },
+	{ "user", answer_user },
+	{ "client", answer_client },
+	{ "disconnect-client", answer_disconnect_client },
+	{ "disconnect-user", answer_disconnect_user },
+	{ "disconnect-room", answer_disconnect_room },
+	{ "kick-client", answer_kick_client },
+	{ "kick-user", answer_kick_user },
+	{ "drain", answer_drain },
 };
+
+/* What stands in front of the next blank; `rest` is what stands behind it. */
+static struct slice take_word(struct slice *rest)
+{
+	const char *blank = rest->n == 0 ? NULL : memchr(rest->p, ' ', rest->n);
+	struct slice word = *rest;
+
+	if (blank == NULL) {
+		*rest = (struct slice){ NULL, 0 };
+		return word;
+	}
+	word.n = (size_t)(blank - word.p);
+	*rest = (struct slice){ blank + 1, rest->n - word.n - 1 };
+	return word;
+}
+
+bool ask_name(struct slice *what, struct slice *name)
+{
+	*name = take_word(what);
+	return topic_name_ok(*name);
+}
 
 void ask_answer(void *ctx, struct slice request, struct buf *reply)
 {
-	const char *blank = request.n == 0 ? NULL : memchr(request.p, ' ', request.n);
-	struct slice name = request, what = { NULL, 0 };
+	struct slice what = request, name = take_word(&what);
+	size_t begin = reply->n;
 
-	if (blank != NULL) {
-		name.n = (size_t)(blank - request.p);
-		what = (struct slice){ blank + 1, request.n - name.n - 1 };
-	}
 	for (size_t i = 0; i < sizeof questions / sizeof *questions; i++)
-		if (slice_is(name, questions[i].name)) {
-			questions[i].answer(ctx, what, reply);
+		if (slice_is(name, questions[i].name) && questions[i].answer(ctx, what, reply))
 			return;
-		}
 	/* A newer gateway asks what this one does not know. */
+	reply->n = begin;
 	buf_char(reply, '?');
 }
 
@@ -57,40 +87,60 @@ void ask_answer(void *ctx, struct slice request, struct buf *reply)
 
 struct asked {
 	struct list_node node; /* of hub.asked, so that hub_close() can free it */
-	ask_delivered *done;
+	struct hub *hub;
+	struct deferred self; /* we ask ourselves: answered when the loop turns */
+	ask_done *done;
 	void *ctx;
+	size_t n;
+	char question[]; /* to ourselves */
 };
 
-static void on_answer(void *ctx, enum err e, struct slice reply)
+static void answered(struct asked *a, enum err e, struct slice reply)
 {
-	struct asked *a = ctx;
-	bool there = slice_is(reply, "1");
-
-	list_remove(&a->node);
-	if (e == ERR_OK && !there && !slice_is(reply, "0"))
+	if (e == ERR_OK && slice_is(reply, "?"))
 		e = ERR_NOT_SUPPORTED;
-	a->done(a->ctx, e, there);
+	else if (e == ERR_OK && reply.n > ASK_ANSWER_MAX)
+		e = ERR_TOO_BIG;
+	list_remove(&a->node);
+	a->done(a->ctx, e, e == ERR_OK ? reply : (struct slice){ NULL, 0 });
 	free(a);
 }
 
-enum err ask_deliver(struct hub *h, struct slice name, const struct parcel *p, ask_delivered *done,
-                     void *ctx)
+static void on_answer(void *ctx, enum err e, struct slice reply)
 {
-	struct slice node = { name.p, NODE_ID_LEN };
-	struct asked *a;
-	enum err e;
+	answered(ctx, e, reply);
+}
 
-	if (name.n <= NODE_ID_LEN)
-		return ERR_GONE; /* no client has such an id */
-	buf_reset(&h->text);
-	buf_str(&h->text, "deliver ");
-	parcel_encode(&h->text, p);
-	a = h->text.failed ? NULL : malloc(sizeof *a);
+static void answer_myself(void *ctx)
+{
+	struct asked *a = ctx;
+	struct buf reply;
+
+	buf_init(&reply);
+	ask_answer(a->hub, (struct slice){ a->question, a->n }, &reply);
+	answered(a, reply.failed ? ERR_INTERNAL : ERR_OK, buf_view(&reply));
+	buf_fini(&reply);
+}
+
+enum err ask_node(struct hub *h, struct slice node, struct slice question, ask_done *done,
+                  void *ctx)
+{
+	bool self = slice_eq(node, hub_node(h));
+	struct asked *a = malloc(sizeof *a + (self ? question.n : 0));
+	enum err e = ERR_OK;
+
 	if (a == NULL)
 		return ERR_INTERNAL;
-	*a = (struct asked){ .done = done, .ctx = ctx };
-	e = h->tier->ops->call(h->tier, node, buf_view(&h->text),
-	                       (uint64_t)h->config->redis_timeout_ms, on_answer, a);
+	*a = (struct asked){ .hub = h, .done = done, .ctx = ctx };
+	if (self) {
+		a->n = question.n;
+		memcpy(a->question, question.p, question.n);
+		a->self = (struct deferred){ .run = answer_myself, .ctx = a };
+		loop_defer(h->loop, &a->self);
+	} else {
+		e = h->tier->ops->call(h->tier, node, question,
+		                       (uint64_t)h->config->redis_timeout_ms, on_answer, a);
+	}
 	if (e == ERR_OK)
 		list_push(&h->asked, &a->node);
 	else
@@ -98,10 +148,27 @@ enum err ask_deliver(struct hub *h, struct slice name, const struct parcel *p, a
 	return e;
 }
 
+enum err ask_deliver(struct hub *h, struct slice name, const struct parcel *p, ask_done *done,
+                     void *ctx)
+{
+	if (name.n <= NODE_ID_LEN)
+		return ERR_GONE; /* no client has such an id */
+	buf_reset(&h->text);
+	buf_str(&h->text, "deliver ");
+	parcel_encode(&h->text, p);
+	if (h->text.failed)
+		return ERR_INTERNAL;
+	return ask_node(h, (struct slice){ name.p, NODE_ID_LEN }, buf_view(&h->text), done, ctx);
+}
+
 void ask_forget(struct hub *h)
 {
 	struct list_node *n;
 
-	while ((n = list_shift(&h->asked)) != NULL)
-		free(container_of(n, struct asked, node));
+	while ((n = list_shift(&h->asked)) != NULL) {
+		struct asked *a = container_of(n, struct asked, node);
+
+		deferred_cancel(&a->self);
+		free(a);
+	}
 }

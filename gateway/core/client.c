@@ -48,6 +48,7 @@ bool client_text_failed(const struct session *s)
 void client_count_error(struct session *s, enum err e)
 {
 	s->hub->metrics->errors[e]++;
+	s->counts.errors++;
 	if (quota_error(s, e))
 		session_close(s, CLOSE_TOO_MANY_ERRORS);
 }

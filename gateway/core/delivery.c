@@ -18,7 +18,7 @@ static void deliver(struct session *s, struct message *m, bool shedding)
 		return;
 	}
 	session_gap(s, m->lane, message_topic(m), GAP_OVERLOAD, 1);
-	s->hub->metrics->messages_dropped[DROPPED_OVERLOAD]++;
+	session_dropped(s, DROPPED_OVERLOAD, 1);
 }
 
 /* One copy of the event, framed; NULL (counted as an error by the caller) without memory. */

@@ -5,6 +5,7 @@
 #include "gateway/core/ask.h"
 #include "gateway/core/channel.h"
 #include "gateway/core/delivery.h"
+#include "gateway/core/inquiry.h"
 #include "gateway/core/presence.h"
 #include "gateway/core/quota.h"
 #include "gateway/core/rooms.h"
@@ -35,6 +36,7 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 {
 	struct hub *h = ctx;
 	struct link *l = &h->link;
+	bool news = up != l->up || !lost;
 
 	if (l->up && !up)
 		l->down_since_ms = loop_now_ms(h->loop);
@@ -42,8 +44,10 @@ static void on_link(void *ctx, bool up, bool lost, const char *reason)
 	l->been_up |= up;
 	keep_reason(l, reason);
 	h->metrics->tier_up = up;
-	log_write(up ? LOG_INFO : LOG_WARN, "tier.link", LOG_TEXT("state", up ? "up" : "down"),
-	          LOG_TEXT("reason", reason), LOG_END);
+	if (news)
+		log_write(up ? LOG_INFO : LOG_WARN, "tier.link",
+		          LOG_TEXT("state", up ? "up" : "down"), LOG_TEXT("reason", reason),
+		          LOG_END);
 	if (lost)
 		delivery_gap_all(h, GAP_TIER);
 }
@@ -89,6 +93,8 @@ struct hub *hub_open(const struct hub_options *o)
 	h->dispatch = o->dispatch;
 	h->unfit = o->unfit;
 	h->unfit_ctx = o->unfit_ctx;
+	h->drain_asked = o->drain;
+	h->drain_ctx = o->drain_ctx;
 	h->opened_ms = h->link.down_since_ms = loop_now_ms(h->loop);
 	keep_reason(&h->link, "");
 	map_init(&h->sessions, session_key);
@@ -99,6 +105,7 @@ struct hub *hub_open(const struct hub_options *o)
 	list_init(&h->requests);
 	list_init(&h->ups);
 	list_init(&h->asked);
+	list_init(&h->inquiries);
 	list_init(&h->batches);
 	h->end = (struct deferred){ .run = session_end_all, .ctx = h };
 	timer_init(&h->batch_timer, h->loop, presence_due, h);
@@ -156,6 +163,7 @@ void hub_close(struct hub *h)
 	h->tier->ops->close(h->tier);
 	forget_requests(h);
 	ask_forget(h);
+	inquiry_forget(h);
 	hub_forget_publishes(h);
 	map_each(&h->channels, forget_channel, NULL);
 	map_fini(&h->channels);
@@ -207,7 +215,7 @@ bool hub_ready(const struct hub *h, const char **reason)
 	return false;
 }
 
-static const char *status_word(const struct hub *h, bool ready)
+const char *hub_status_word(const struct hub *h, bool ready)
 {
 	if (h->drain.asked)
 		return "draining";
@@ -229,7 +237,7 @@ void hub_status(struct hub *h, struct buf *out)
 	bool ready = hub_ready(h, &reason);
 
 	hub_measure(h);
-	buf_printf(out, "{\"status\":\"%s\",\"reason\":", status_word(h, ready));
+	buf_printf(out, "{\"status\":\"%s\",\"reason\":", hub_status_word(h, ready));
 	buf_json(out, slice_of(reason));
 	buf_printf(out,
 	           ",\"node\":\"%.*s\",\"version\":\"%s\",\"uptime_s\":%llu,\"connections\":%u,"
@@ -241,6 +249,18 @@ void hub_status(struct hub *h, struct buf *out)
 	buf_printf(out, ",\"overload\":\"%s\",\"queued_bytes\":%llu,\"memory_limit\":%llu}",
 	           overload[h->overload], (unsigned long long)h->budget.used,
 	           (unsigned long long)h->memory_limit);
+}
+
+uint64_t hub_lag_ms(struct hub *h, enum lag_reader reader)
+{
+	uint64_t lag = loop_lag_ms(h->loop);
+
+	for (int i = 0; i < LAG_READERS; i++)
+		if (lag > h->lag_ms[i])
+			h->lag_ms[i] = lag;
+	lag = h->lag_ms[reader];
+	h->lag_ms[reader] = 0;
+	return lag;
 }
 
 static void measure_queue(struct map_node *n, void *ctx)
@@ -261,7 +281,8 @@ void hub_measure(struct hub *h)
 	if (h->tier->ops->measure != NULL)
 		h->tier->ops->measure(h->tier);
 	h->metrics->connections = h->connections;
+	h->metrics->max_connections = (uint64_t)h->config->max_connections;
 	h->metrics->queued_bytes = h->budget.used;
 	h->metrics->draining = h->drain.asked;
-	h->metrics->loop_lag_milliseconds = loop_lag_ms(h->loop);
+	h->metrics->loop_lag_seconds = hub_lag_ms(h, LAG_METRICS);
 }

@@ -29,6 +29,10 @@ struct hub_options {
 	/* The tier says that this gateway may not run beside the others (it was logged). Or NULL. */
 	void (*unfit)(void *ctx);
 	void *unfit_ctx;
+
+	/* An operator asks this gateway, from wherever, to end as SIGTERM makes it. NULL: it cannot. */
+	void (*drain)(void *ctx);
+	void *drain_ctx;
 };
 
 /* NULL: no memory, or the tier could not be opened (logged). */

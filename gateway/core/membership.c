@@ -14,7 +14,8 @@ struct entry {
 	struct channel *channel;
 	bool presence; /* wished, and the room allows it */
 	bool sees;     /* it may be told of the others */
-	bool again;    /* it has a seat already; now it shall be seen */
+	bool seated;   /* it had a seat when it asked */
+	bool again;    /* so, and now it shall be seen */
 	bool counted;  /* in session.n_entering */
 	bool listed;   /* the client is shown the list */
 	bool entered;  /* at the tier */
@@ -48,6 +49,8 @@ static enum err take_seat(struct entry *e, const struct tier_room *room)
 	struct channel *c = e->channel;
 	struct seat_ref *seat = channel_seat(c, s);
 
+	if (seat == NULL && e->seated) /* an operator took it away meanwhile */
+		return ERR_NOT_JOINED;
 	if (seat == NULL)
 		return channel_add(c, s, e->presence, e->sees, room->rev) ? ERR_OK : ERR_INTERNAL;
 	if (e->again) {
@@ -190,6 +193,8 @@ static void on_listed(void *ctx, enum err err, const struct tier_room *room)
 		if (ask_list(e, on_listed) == ERR_OK)
 			return;
 	}
+	if (err == ERR_OK && seat == NULL && e->seated)
+		err = ERR_NOT_JOINED;
 	/* What the list holds need not be told again. */
 	if (err == ERR_OK && seat != NULL && e->listed)
 		e->channel->members[seat->at].seen_rev = room->rev;
@@ -229,6 +234,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 		(w->presence || c->presence == PRESENCE_ON);
 	e->sees = e->presence && may_see(s, c);
 	e->listed = w->presence;
+	e->seated = seat != NULL;
 	e->again = seat != NULL && e->presence && !c->members[seat->at].visible;
 	if (seat != NULL && !e->again)
 		err = ask_list(e, on_listed);

@@ -35,11 +35,14 @@ static void on_published(void *ctx, enum err e, const struct tier_accepted *a)
 }
 
 /* The gateway of another client has answered. */
-static void on_delivered(void *ctx, enum err e, bool there)
+static void on_delivered(void *ctx, enum err e, struct slice reply)
 {
+	bool there = slice_is(reply, "1");
 	const struct tier_accepted a = { .nodes = there, .receivers = there };
 
-	on_published(ctx, e == ERR_OK && !there ? ERR_GONE : e, &a);
+	if (e == ERR_OK && !there)
+		e = slice_is(reply, "0") ? ERR_GONE : ERR_NOT_SUPPORTED;
+	on_published(ctx, e, &a);
 }
 
 static bool is_here(const struct hub *h, const struct topic *client)

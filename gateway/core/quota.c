@@ -38,9 +38,9 @@ void quota_configure(struct hub *h)
 static void shed(struct map_node *n, void *ctx)
 {
 	struct session *s = container_of(n, struct session, node);
-	struct hub *h = ctx;
 
-	h->metrics->messages_dropped[DROPPED_OVERLOAD] += queue_shed(&s->queue);
+	(void)ctx;
+	session_dropped(s, DROPPED_OVERLOAD, queue_shed(&s->queue));
 }
 
 static enum overload measure(const struct hub *h)
@@ -66,7 +66,7 @@ void quota_look(struct hub *h)
 	if (now == h->overload)
 		return;
 	if (h->overload == OVERLOAD_NORMAL)
-		map_each(&h->sessions, shed, h);
+		map_each(&h->sessions, shed, NULL);
 	h->overload = now;
 	h->metrics->overload_state = now;
 	h->metrics->overload_transitions[now]++;
@@ -131,6 +131,7 @@ bool client_rate(struct session *s, uint32_t cost)
 		return true;
 	}
 	s->hub->metrics->rate_limited++;
+	s->counts.rate_limited++;
 	turn_minute(s);
 	if (++s->limited > (uint64_t)burst(s))
 		session_close(s, CLOSE_RATE_LIMIT);

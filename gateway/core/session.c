@@ -25,14 +25,20 @@ static const uint8_t may_follow[] = {
 	[SESSION_DISCONNECTED] = 0,
 };
 
+static const char *const state_names[] = { "connecting", "connected", "disconnecting",
+	                                   "disconnected" };
+
+const char *session_state_name(const struct session *s)
+{
+	return state_names[s->state];
+}
+
 void session_move(struct session *s, enum session_state to)
 {
-	static const char *const names[] = { "connecting", "connected", "disconnecting",
-		                             "disconnected" };
-
 	assert(may_follow[s->state] & 1u << to);
 	log_write(LOG_DEBUG, "client.state", LOG_SLICE("client", session_id(s)),
-	          LOG_TEXT("from", names[s->state]), LOG_TEXT("to", names[to]), LOG_END);
+	          LOG_TEXT("from", state_names[s->state]), LOG_TEXT("to", state_names[to]),
+	          LOG_END);
 	if (s->state == SESSION_CONNECTING)
 		list_remove(&s->phase); /* no longer greeting */
 	s->state = (uint8_t)to;
@@ -208,6 +214,12 @@ void session_end_all(void *ctx)
 	}
 }
 
+void session_dropped(struct session *s, int why, uint32_t messages)
+{
+	s->hub->metrics->messages_dropped[why] += messages;
+	s->counts.messages_dropped += messages;
+}
+
 /* Who was refused is many when it is an attack. */
 static enum log_level close_level(const struct session *s, enum close_why why)
 {
@@ -237,7 +249,7 @@ void session_close(struct session *s, enum close_why why)
 	client_hold(s, false);
 	/* Who did not read what waited will not read more of it. */
 	if (why == CLOSE_TOO_SLOW || why == CLOSE_HEARTBEAT)
-		s->hub->metrics->messages_dropped[DROPPED_SLOW] += queue_clear_data(&s->queue);
+		session_dropped(s, DROPPED_SLOW, queue_clear_data(&s->queue));
 	end_later(s);
 	s->ops->close(s->transport, why);
 }
@@ -321,6 +333,7 @@ void session_input(struct session *s, char *text, size_t n)
 		return;
 	h->metrics->frames_received++;
 	h->metrics->bytes_received += n;
+	s->counts.frames_received++;
 	if (must_wait(s) || !list_is_empty(&s->stash))
 		stash(s, text, n);
 	else
@@ -382,6 +395,9 @@ void session_alive(struct session *s)
 void session_pong(struct session *s, uint64_t round_trip_us)
 {
 	histogram_add(&s->hub->metrics->ping_round_trip_seconds, round_trip_us);
+	s->counts.round_trip_us = round_trip_us == 0 ? 1
+		: round_trip_us < UINT32_MAX         ? (uint32_t)round_trip_us
+						     : UINT32_MAX;
 }
 
 /* --- output ------------------------------------------------------------------------------------------- */
@@ -396,7 +412,6 @@ static void wake(struct session *s)
 
 void session_push(struct session *s, struct message *m)
 {
-	struct metrics *metrics = s->hub->metrics;
 	uint32_t dropped = 0;
 	enum err e;
 
@@ -404,13 +419,13 @@ void session_push(struct session *s, struct message *m)
 		return;
 	e = queue_push(&s->queue, &s->hub->limits, m, &dropped);
 	if (dropped > 0)
-		metrics->messages_dropped[DROPPED_SLOW] += dropped;
+		session_dropped(s, DROPPED_SLOW, dropped);
 	if (e == ERR_OK) {
-		metrics->deliveries++;
+		s->hub->metrics->deliveries++;
 		wake(s);
 		return;
 	}
-	metrics->messages_dropped[DROPPED_SLOW]++;
+	session_dropped(s, DROPPED_SLOW, 1);
 	session_close(s, e == ERR_QUEUE_FULL ? CLOSE_TOO_SLOW : CLOSE_INTERNAL);
 }
 
@@ -447,6 +462,8 @@ size_t session_take(struct session *s, char *out, size_t room)
 		go_on_reading(s);
 	h->metrics->messages_sent += taken;
 	h->metrics->bytes_sent += n;
+	s->counts.messages_sent += taken;
+	s->counts.bytes_sent += n;
 	/* A sample is as good, and looking at the clock for each costs more than the queue. */
 	if (oldest_us != UINT64_MAX && h->takes++ % TAKES_A_SAMPLE == 0) {
 		now = loop_wall_us(h->loop);

@@ -13,6 +13,9 @@ struct session *session_find(struct hub *h, struct slice id);
  * closing take nothing. */
 void session_push(struct session *s, struct message *m);
 
+/* Messages were given up for it; `why`: DROPPED_… of metrics.h. */
+void session_dropped(struct session *s, int why, uint32_t messages);
+
 /* A gap stands at the end of `lane` now. */
 void session_gap(struct session *s, enum lane lane, struct slice topic, enum gap_reason why,
                  uint32_t count);
@@ -21,6 +24,9 @@ void session_unref(struct session *s);
 
 /* What made its frames wait may be over. */
 void session_go_on(struct session *s);
+
+/* As the logs and operators have it. */
+const char *session_state_name(const struct session *s);
 
 /* The one place where a state changes. */
 void session_move(struct session *s, enum session_state to);
@@ -53,6 +59,10 @@ void session_send_reconnect(struct session *s, uint64_t after_ms, const char *re
 
 /* publish.c: publishes whose answers will not come any more. */
 void hub_forget_publishes(struct hub *h);
+
+/* hub.c: longest delay of the loop since this reader asked last. */
+uint64_t hub_lag_ms(struct hub *h, enum lag_reader reader);
+const char *hub_status_word(const struct hub *h, bool ready); /* ok, degraded, draining */
 
 /* drain.c */
 void drain_init(struct hub *h);

@@ -40,6 +40,13 @@ struct bucket {
 	uint64_t at_ms;
 };
 
+/* What one client has cost since it came; for operators. */
+struct session_counts {
+	uint64_t frames_received, messages_sent, bytes_sent;
+	uint32_t messages_dropped, errors, rate_limited;
+	uint32_t round_trip_us; /* of the last heartbeat; 0: none yet */
+};
+
 struct session {
 	/* A delivery looks at these only: two cache lines. */
 	struct hub *hub;
@@ -59,6 +66,7 @@ struct session {
 	uint16_t n_acks;
 	uint32_t barriers;
 
+	struct session_counts counts; /* beside what input looks at, too */
 	struct bucket rate;
 	uint64_t heard_ms;      /* last byte from the client */
 	struct list_node beat;  /* of hub.beat.fresh or .pinged */
@@ -140,6 +148,9 @@ struct link {
 	const char *reason;     /* in it */
 };
 
+/* Who looks at the loop's lag: each hears of the longest since it looked last. */
+enum lag_reader { LAG_METRICS, LAG_OPERATOR, LAG_READERS };
+
 enum overload { OVERLOAD_NORMAL, OVERLOAD_PRESSURED, OVERLOAD_OVERLOADED };
 
 struct hub {
@@ -151,6 +162,8 @@ struct hub {
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
 	void (*unfit)(void *ctx);
 	void *unfit_ctx;
+	void (*drain_asked)(void *ctx); /* NULL: an operator cannot */
+	void *drain_ctx;
 	char node[NODE_ID_LEN];
 	struct map sessions, channels, addresses;
 	struct map room_rates;     /* of rooms whose policy has a rate, see rooms.c */
@@ -166,16 +179,19 @@ struct hub {
 		jammed; /* sessions that ask and do not read the answers, by the last byte taken */
 	struct list ending; /* sessions whose topics are to be left when the loop turns */
 	struct deferred end;
-	struct list requests; /* under way at the tier, so that hub_close() can free them */
-	struct list ups;      /* the same for publishes */
-	struct list asked;    /* the same for questions to other gateways */
-	struct list batches;  /* presence changes not told yet, oldest first */
+	struct list requests;  /* under way at the tier, so that hub_close() can free them */
+	struct list ups;       /* the same for publishes */
+	struct list asked;     /* the same for questions to other gateways */
+	struct list inquiries; /* the same for what operators ask */
+	uint32_t n_inquiries;
+	struct list batches; /* presence changes not told yet, oldest first */
 	struct timer batch_timer;
 	uint32_t takes;  /* for sampling */
 	struct buf text; /* for building frames; never kept over a call */
 	struct drain drain;
 	uint64_t opened_ms;
 	struct link link;
+	uint64_t lag_ms[LAG_READERS]; /* not read yet; see hub_lag_ms() */
 	bool closing;
 };
 

@@ -1,40 +1,30 @@
 #include "gateway/server/admin.h"
 
 #include "broker-common/buf.h"
+#include "broker-common/log.h"
 #include "gateway/base/config.h"
 #include "gateway/base/lws_loop.h"
 #include "gateway/base/metrics.h"
 #include "gateway/core/hub.h"
-#include "gateway/server/admin_core.h"
+#include "gateway/server/api.h"
 #include "gateway/server/handshake.h"
 
-#include <arpa/inet.h>
-#include <ctype.h>
 #include <libwebsockets.h>
 #include <stdlib.h>
-#include <string.h>
 #include <strings.h>
 
-#define PUBLISH_PATH "/v1/publish"
-#define IDLE_S 60       /* between two requests of a connection */
-#define BODY_SPARE 4096 /* bytes of a publish's body beside its payload */
 #define SKIP_MOST                                                                                  \
 	(64 << 20) /* bytes of an unwanted body that are read so that the answer arrives */
 
-static const struct http_refusal
-	no_upgrade = { 400, "bad_request", "no upgrade is offered here", NULL },
-	get_only = { 405, "method_not_allowed", "this page is read with GET",
-	             "Allow: GET, HEAD\r\n" },
-	post_only = { 405, "method_not_allowed", "publishing is done with POST",
-	              "Allow: POST\r\n" },
-	no_length = { 411, "length_required", "the body's Content-Length is missing", NULL },
-	bad_length = { 400, "bad_request", "Content-Length is not a number", NULL },
-	not_json = { 415, "unsupported_media_type", "the body must be application/json", NULL },
-	from_page = { 403, "forbidden", "this is not for web pages", NULL },
-	bad_host = { 403, "forbidden", "the Host header must name this machine's loopback address",
-	             NULL },
-	needs_key = { 403, "forbidden",
-	              "publishing needs a key unless admin_listen is bound to loopback", NULL };
+static const struct http_refusal no_upgrade = { 400, "bad_request", "no upgrade is offered here",
+	                                        NULL },
+				 get_only = { 405, "method_not_allowed",
+	                                      "this page is read with GET",
+	                                      "Allow: GET, HEAD\r\n" },
+				 no_length = { 411, "length_required",
+	                                       "the body's Content-Length is missing", NULL },
+				 bad_length = { 400, "bad_request",
+	                                        "Content-Length is not a number", NULL };
 
 /* --- answers --------------------------------------------------------------------------------------------- */
 
@@ -73,7 +63,8 @@ int admin_refuse(struct lws *wsi, const struct http_refusal *r)
 	return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-int admin_error(struct lws *wsi, enum err e, const char *detail, bool keep_alive)
+int admin_error(struct lws *wsi, enum err e, const char *detail, const char *headers,
+                bool keep_alive)
 {
 	struct buf body;
 	int answer = -1;
@@ -84,8 +75,10 @@ int admin_error(struct lws *wsi, enum err e, const char *detail, bool keep_alive
 	if (!body.failed)
 		answer = admin_answer(wsi,
 		                      &(struct http_reply){ .status = err_http_status(e),
+		                                            .headers = headers,
 		                                            .body = buf_view(&body),
-		                                            .keep_alive = keep_alive });
+		                                            .keep_alive = keep_alive,
+		                                            .no_body = http_is_head(wsi) });
 	buf_fini(&body);
 	return answer;
 }
@@ -158,75 +151,6 @@ static int show(struct admin *a, struct lws *wsi, const struct page *page, int m
 	return answer;
 }
 
-/* --- publishing ------------------------------------------------------------------------------------------ */
-
-bool admin_host_is_loopback(const char *host)
-{
-	struct in_addr four;
-	char name[64];
-	size_t n = strcspn(host, ":");
-	const char *port;
-
-	if (strncmp(host, "[::1]", 5) == 0)
-		n = 5;
-	port = host + n;
-	if (*port == ':' && port[1 + strspn(port + 1, "0123456789")] != '\0')
-		return false;
-	if ((*port != ':' && *port != '\0') || n >= sizeof name)
-		return false;
-	memcpy(name, host, n);
-	name[n] = '\0';
-	if (strcmp(name, "[::1]") == 0 || strcasecmp(name, "localhost") == 0)
-		return true;
-	return inet_pton(AF_INET, name, &four) == 1 && ntohl(four.s_addr) >> 24 == IN_LOOPBACKNET;
-}
-
-static bool is_json(struct lws *wsi)
-{
-	static const char json[] = "application/json";
-	char type[128];
-	size_t n = sizeof json - 1;
-
-	return http_header(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE, type, sizeof type) &&
-		strncasecmp(type, json, n) == 0 && strchr(" \t;", type[n]) != NULL;
-}
-
-/* What only a browser sends, or what it can be tricked into sending. */
-static const struct http_refusal *check_sender(const struct admin *a, struct lws *wsi)
-{
-	char host[128];
-
-	if (!a->loopback)
-		return &needs_key;
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0)
-		return &from_page;
-	if (!http_header(wsi, WSI_TOKEN_HOST, host, sizeof host) || !admin_host_is_loopback(host))
-		return &bad_host;
-	return NULL;
-}
-
-static int start_publish(struct admin *a, struct lws *wsi, int method, int64_t length)
-{
-	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
-	const struct http_refusal *wrong = check_sender(a, wsi);
-	unsigned char text[LWS_PRE + sizeof go_on];
-
-	if (wrong == NULL && method != LWSHUMETH_POST)
-		wrong = &post_only;
-	if (wrong == NULL && !is_json(wsi))
-		wrong = &not_json;
-	if (wrong != NULL)
-		return admin_refuse(wsi, wrong);
-	if (length > a->config->max_message_bytes)
-		return admin_error(wsi, ERR_TOO_BIG, NULL, admin_may_go_on(wsi));
-	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_EXPECT) > 0) {
-		memcpy(text + LWS_PRE, go_on, sizeof go_on - 1);
-		if (lws_write(wsi, text + LWS_PRE, sizeof go_on - 1, LWS_WRITE_HTTP_HEADERS) < 0)
-			return -1;
-	}
-	return publish_begin(a, wsi, (size_t)length);
-}
-
 /* --- requests ---------------------------------------------------------------------------------------------- */
 
 /* Bytes of body that follow; -1: nobody can tell, so the connection ends with the answer. */
@@ -257,38 +181,39 @@ static const struct page *find_page(const char *path)
 	return NULL;
 }
 
-static int route(struct admin *a, struct lws *wsi, const char *path, int method, int64_t length)
+static int route(struct admin *a, struct admin_guest *g, const char *path, int method,
+                 int64_t length)
 {
 	const struct page *page = find_page(path);
 
 	if (page != NULL)
-		return show(a, wsi, page, method);
-	if (strcmp(path, PUBLISH_PATH) == 0)
-		return start_publish(a, wsi, method, length);
-	return admin_refuse(wsi, &http_not_found);
+		return show(a, g->wsi, page, method);
+	if (api_is_path(path))
+		return api_request(a, g, path, method, length);
+	return admin_refuse(g->wsi, &http_not_found);
 }
 
-static int on_http(struct admin *a, struct lws *wsi, const char *path)
+static int on_http(struct admin *a, struct admin_guest *g, const char *path)
 {
 	const struct http_refusal *wrong;
+	struct lws *wsi = g->wsi;
 	char *uri = NULL;
 	int n = 0, answer, method = lws_http_get_uri_and_method(wsi, &uri, &n);
 	int64_t length = body_length(wsi, &wrong);
 
+	list_remove(&g->node);
+	list_push(&a->guests, &g->node);
 	if (!http_is_http1(wsi))
 		wrong = &http_bad_request;
-	else if (length < 0 && wrong == NULL && method == LWSHUMETH_POST &&
-	         strcmp(path, PUBLISH_PATH) == 0)
-		wrong = &no_length;
 	if (wrong != NULL) {
 		http_refuse(wsi, wrong, false);
 		return -1;
 	}
 	if (length > SKIP_MOST) {
-		admin_error(wsi, ERR_TOO_BIG, NULL, false);
+		admin_error(wsi, ERR_TOO_BIG, NULL, NULL, false);
 		return -1;
 	}
-	answer = route(a, wsi, path, method, length < 0 ? 0 : length);
+	answer = route(a, g, path, method, length);
 	return length < 0 ? -1 : answer; /* behind an unknown body no next request can be found */
 }
 
@@ -300,35 +225,110 @@ static int on_upgrade(struct lws *wsi, const char *upgrade)
 	return -1;
 }
 
+/* --- connections ------------------------------------------------------------------------------------------- */
+
 static struct admin *admin_of(struct lws *wsi)
 {
 	return lws_vhost_user(lws_get_vhost(wsi));
 }
 
+/* A connection that does nothing gives way: health checks must always find an open door. */
+static void make_room(struct admin *a)
+{
+	struct admin_guest *g;
+
+	if (a->n_guests <= (uint64_t)a->config->api_max_connections)
+		return;
+	for (struct list_node *n = list_first(&a->guests); n != NULL;
+	     n = list_next(&a->guests, n)) {
+		g = container_of(n, struct admin_guest, node);
+		if (g->call != NULL || g->leaving)
+			continue;
+		g->leaving = true;
+		lws_set_timeout(g->wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
+		lws_loop_poke(a->lws);
+		return;
+	}
+}
+
+void admin_accepted(void *admin, struct lws *wsi)
+{
+	struct admin *a = admin;
+	struct admin_guest *g = calloc(1, sizeof *g);
+
+	if (g == NULL) {
+		lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, LWS_TO_KILL_ASYNC);
+		lws_loop_poke(a->lws);
+		return;
+	}
+	a->n_guests++;
+	make_room(a);
+	g->admin = a;
+	g->wsi = wsi;
+	list_push(&a->guests, &g->node);
+	lws_set_opaque_user_data(wsi, g);
+}
+
+static void guest_gone(struct admin *a, struct admin_guest *g)
+{
+	lws_set_opaque_user_data(g->wsi, NULL);
+	if (g->call != NULL)
+		api_call_abandoned(g->call);
+	list_remove(&g->node);
+	a->n_guests--;
+	free(g);
+}
+
 static int on_lws(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in, size_t n)
 {
-	struct publish *p;
+	struct admin_guest *g = lws_get_opaque_user_data(wsi);
 
 	(void)user;
+	if (g == NULL)
+		return reason == LWS_CALLBACK_HTTP ? -1 : 0;
 	switch (reason) {
 	case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE: return on_upgrade(wsi, in);
-	case LWS_CALLBACK_HTTP: return on_http(admin_of(wsi), wsi, in);
-	case LWS_CALLBACK_HTTP_BODY:
-		p = lws_get_opaque_user_data(wsi);
-		return p == NULL ? 0 : publish_body(p, in, n);
+	case LWS_CALLBACK_HTTP: return on_http(admin_of(wsi), g, in);
+	case LWS_CALLBACK_HTTP_BODY: return g->call == NULL ? 0 : api_call_body(g->call, in, n);
 	case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-		p = lws_get_opaque_user_data(wsi);
-		return p == NULL ? 0 : publish_body_ends(p);
-	case LWS_CALLBACK_HTTP_WRITEABLE:
-		p = lws_get_opaque_user_data(wsi);
-		return p == NULL ? 0 : publish_writable(p);
-	case LWS_CALLBACK_WSI_DESTROY:
-		p = lws_get_opaque_user_data(wsi);
-		if (p != NULL)
-			publish_abandoned(p);
-		return 0;
+		return g->call == NULL ? 0 : api_call_body_ends(g->call);
+	case LWS_CALLBACK_HTTP_WRITEABLE: return g->call == NULL ? 0 : api_call_writable(g->call);
+	case LWS_CALLBACK_WSI_DESTROY: guest_gone(admin_of(wsi), g); return 0;
 	default: return 0;
 	}
+}
+
+/* --- keys ---------------------------------------------------------------------------------------------------- */
+
+/* False with a sentence: the file is wrong, and what was in force stays. */
+static bool load_keys(struct admin *a, struct buf *error)
+{
+	const char *path = a->config->api_keys_file;
+	struct api_keys *fresh = NULL;
+	bool unreadable, had = a->keys != NULL;
+
+	if (*path != '\0') {
+		fresh = api_keys_load(path, error, &unreadable);
+		if (fresh == NULL)
+			return false;
+	}
+	api_keys_free(a->keys);
+	a->keys = fresh;
+	if (fresh == NULL && a->loopback && (had || a->hub == NULL))
+		log_write(LOG_INFO, "api.open", LOG_TEXT("to", "everybody on this machine"),
+		          LOG_END);
+	return true;
+}
+
+void admin_reconfigure(struct admin *a)
+{
+	struct buf error;
+
+	buf_init(&error);
+	if (!load_keys(a, &error))
+		log_write(LOG_WARN, "api.keys_not_reloaded", LOG_SLICE("error", buf_view(&error)),
+		          LOG_END);
+	buf_fini(&error);
 }
 
 /* --- life ---------------------------------------------------------------------------------------------------- */
@@ -338,10 +338,9 @@ static const struct lws_protocols protocols[] = {
 	{ .name = NULL },
 };
 
-struct admin *admin_open(const struct admin_options *o)
+static struct lws_vhost *make_vhost(struct admin *a)
 {
 	static const lws_retry_bo_t no_idle_policy;
-	struct admin *a = calloc(1, sizeof *a);
 	struct lws_context_creation_info info = {
 		.vhost_name = "admin",
 		/* Neither vhost listens through lws. Were the ports equal, it would let a Host header
@@ -350,21 +349,36 @@ struct admin *admin_open(const struct admin_options *o)
 		.protocols = protocols,
 		.user = a,
 		.retry_and_idle_policy = &no_idle_policy,
-		.keepalive_timeout = IDLE_S,
+		.keepalive_timeout = (int)((a->config->api_idle_ms + 999) / 1000),
 	};
 
-	if (a == NULL)
+	return lws_create_vhost(lws_loop_context(a->lws), &info);
+}
+
+struct admin *admin_open(const struct admin_options *o, struct buf *error)
+{
+	struct admin *a = calloc(1, sizeof *a);
+
+	if (a == NULL) {
+		buf_str(error, "out of memory");
 		return NULL;
+	}
+	a->loop = o->loop;
+	a->lws = o->lws;
 	a->config = o->config;
 	a->metrics = o->metrics;
 	a->loopback = o->loopback;
-	list_init(&a->publishes);
-	a->vhost = lws_create_vhost(lws_loop_context(o->lws), &info);
-	if (a->vhost == NULL) {
-		admin_close(a);
-		return NULL;
-	}
-	return a;
+	list_init(&a->guests);
+	list_init(&a->calls);
+	if (!load_keys(a, error))
+		goto fail;
+	a->vhost = make_vhost(a);
+	if (a->vhost != NULL)
+		return a;
+	buf_str(error, "out of memory");
+fail:
+	admin_close(a);
+	return NULL;
 }
 
 void admin_start(struct admin *a, struct hub *hub)
@@ -376,7 +390,8 @@ void admin_close(struct admin *a)
 {
 	if (a == NULL)
 		return;
-	publish_free_all(a);
+	api_call_free_all(a);
+	api_keys_free(a->keys);
 	free(a);
 }
 

@@ -16,6 +16,7 @@ static const char *status_text(int status)
 {
 	switch (status) {
 	case 200: return "OK";
+	case 202: return "Accepted";
 	case 400: return "Bad Request";
 	case 401: return "Unauthorized";
 	case 403: return "Forbidden";
@@ -63,13 +64,24 @@ bool http_send(struct lws *wsi, const struct http_reply *r)
 	return ok;
 }
 
-void http_error_body(struct buf *out, int code, const char *name, const char *message)
+void http_error_object(struct buf *out, int code, const char *name, const char *message)
 {
 	buf_printf(out, "{\"error\":{\"code\":%d,\"name\":", code);
 	buf_json(out, slice_of(name));
 	buf_str(out, ",\"message\":");
 	buf_json(out, slice_of(message));
-	buf_str(out, "}}\n");
+	buf_str(out, "}}");
+}
+
+void http_error_body(struct buf *out, int code, const char *name, const char *message)
+{
+	http_error_object(out, code, name, message);
+	buf_char(out, '\n');
+}
+
+bool http_is_head(struct lws *wsi)
+{
+	return lws_hdr_total_length(wsi, WSI_TOKEN_HEAD_URI) > 0;
 }
 
 bool http_refuse(struct lws *wsi, const struct http_refusal *r, bool keep_alive)
@@ -84,7 +96,8 @@ bool http_refuse(struct lws *wsi, const struct http_refusal *r, bool keep_alive)
 		               &(struct http_reply){ .status = r->status,
 		                                     .headers = r->headers,
 		                                     .body = buf_view(&body),
-		                                     .keep_alive = keep_alive });
+		                                     .keep_alive = keep_alive,
+		                                     .no_body = http_is_head(wsi) });
 	buf_fini(&body);
 	return ok;
 }

@@ -25,7 +25,8 @@ struct http_reply {
 /* Send it. False: the connection cannot be used any more. */
 bool http_send(struct lws *wsi, const struct http_reply *r);
 
-/* {"error":{"code":…,"name":…,"message":…}} */
+/* {"error":{"code":…,"name":…,"message":…}}, and the same as a whole body. */
+void http_error_object(struct buf *out, int code, const char *name, const char *message);
 void http_error_body(struct buf *out, int code, const char *name, const char *message);
 
 /* A refusal that is of HTTP only: its code is the status. One of these: */
@@ -38,6 +39,9 @@ struct http_refusal {
 extern const struct http_refusal http_not_found, http_bad_request;
 
 bool http_refuse(struct lws *wsi, const struct http_refusal *r, bool keep_alive);
+
+/* Whether the request is for the answer's head only. Before the body, as the headers are gone then. */
+bool http_is_head(struct lws *wsi);
 
 /* Whether the request says that it is HTTP/1.0 or 1.1: lws answers without, too. */
 bool http_is_http1(struct lws *wsi);

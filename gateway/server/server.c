@@ -4,6 +4,7 @@
 #include "gateway/base/lws_loop.h"
 #include "gateway/base/metrics.h"
 #include "gateway/server/admin.h"
+#include "gateway/server/api_keys.h"
 #include "gateway/server/listener.h"
 #include "gateway/server/peer.h"
 #include "gateway/server/tls.h"
@@ -51,14 +52,26 @@ static bool open_clients(struct server *s, const struct server_options *o, struc
 	return true;
 }
 
+static void on_operator(void *ctx, struct lws *wsi)
+{
+	struct server *s = ctx;
+
+	admin_accepted(s->admin, wsi);
+}
+
 static bool open_operators(struct server *s, const struct server_options *o, struct buf *error)
 {
 	struct listener_options lo = { .loop = o->loop,
 		                       .address = o->config->admin_listen,
 		                       .option = "admin_listen",
+		                       .send_buffer = o->config->socket_send_buffer,
 		                       .errors = &o->metrics->accept_errors };
-	struct admin_options ao = { .lws = s->lws, .config = o->config, .metrics = o->metrics };
+	struct admin_options ao = {
+		.loop = o->loop, .lws = s->lws, .config = o->config, .metrics = o->metrics
+	};
 
+	lo.accepted = on_operator;
+	lo.ctx = s;
 	strcpy(s->admin_address, "off");
 	if (strcmp(o->config->admin_listen, "off") == 0)
 		return true;
@@ -67,9 +80,7 @@ static bool open_operators(struct server *s, const struct server_options *o, str
 		return false;
 	strncpy(s->admin_address, listener_address(s->operators), ADDRESS_MAX - 1);
 	ao.loopback = listener_is_loopback(s->operators);
-	s->admin = admin_open(&ao);
-	if (s->admin == NULL)
-		buf_str(error, "out of memory");
+	s->admin = admin_open(&ao, error);
 	return s->admin != NULL;
 }
 
@@ -113,6 +124,24 @@ bool server_start(struct server *s, struct hub *hub)
 		admin_start(s->admin, hub);
 	return listener_start(s->clients, ws_vhost(s->ws)) &&
 		(s->admin == NULL || listener_start(s->operators, admin_vhost(s->admin)));
+}
+
+bool server_check(const struct config *c, struct buf *error, bool *unreadable)
+{
+	struct api_keys *keys;
+
+	*unreadable = false;
+	if (*c->api_keys_file == '\0')
+		return true;
+	keys = api_keys_load(c->api_keys_file, error, unreadable);
+	api_keys_free(keys);
+	return keys != NULL;
+}
+
+void server_reconfigure(struct server *s)
+{
+	if (s->admin != NULL)
+		admin_reconfigure(s->admin);
 }
 
 void server_stop_accepting(struct server *s)

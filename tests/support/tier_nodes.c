@@ -29,7 +29,7 @@ static void a_node_that_goes_is_taken_out_of_its_rooms(void)
 	ask_room(0, "room:x", 10);
 	ask_nodes(0);
 	settle();
-	assert_int_equal(count_answers(0, "room ok rev 3 count 1 users 1 of 1 named 1"), 1);
+	assert_int_equal(count_answers(0, "room ok rev 3 count 1 users 1 of 1/1 named 1"), 1);
 	assert_int_equal(count_answers(0, "names ok node0000 node0002"), 1);
 	expect_list(0, (const char *const[]){ "node0002-a ann", NULL });
 	forget();

@@ -22,7 +22,7 @@ static void visible_members_raise_rev_and_are_told(void)
 	enter(1, "room:x", "a", "ann", LISTED);
 	settle();
 	expect_came(2, "presence room:x joined node0001-a ann rev 1 count 1 users 1 edge");
-	expect_answer(1, "room ok rev 1 count 1 users 1 of 1 named 1");
+	expect_answer(1, "room ok rev 1 count 1 users 1 of 1/1 named 1");
 	enter(2, "room:x", "b", NULL, SEEN);
 	settle();
 	expect_came(2, "presence room:x joined node0002-b rev 2 count 2 users 1");
@@ -47,12 +47,12 @@ static void who_is_not_visible_is_counted_and_not_told(void)
 	forget();
 	ask_room(2, "room:x", 10);
 	settle();
-	expect_answer(2, "room ok rev 1 count 1 users 1 of 2 named 1");
+	expect_answer(2, "room ok rev 1 count 1 users 1 of 2/2 named 1");
 	leave(1, "room:x", "b");
 	settle();
 	ask_room(2, "room:x", 10);
 	settle();
-	expect_answer(2, "room ok rev 1 count 1 users 1 of 1 named 1");
+	expect_answer(2, "room ok rev 1 count 1 users 1 of 1/1 named 1");
 	expect_list(2, (const char *const[]){ "node0000-a ann", NULL });
 }
 
@@ -67,7 +67,7 @@ static void who_is_there_can_become_visible(void)
 		      .visible = true, .again = true, .list = true, .max_members = 1 });
 	settle();
 	expect_came(2, "presence room:x joined node0000-a ann rev 1 count 1 users 1 edge");
-	expect_answer(0, "room ok rev 1 count 1 users 1 of 1 named 1");
+	expect_answer(0, "room ok rev 1 count 1 users 1 of 1/1 named 1");
 	leave(0, "room:x", "a");
 	settle();
 	expect_came(2, "presence room:x left node0000-a ann rev 2 count 0 users 0 edge");
@@ -122,7 +122,7 @@ static void counts_are_right_when_nodes_race(void)
 	forget();
 	ask_room(2, "room:x", 10);
 	settle();
-	expect_answer(2, "room ok rev 121 count 1 users 1 of 1 named 1");
+	expect_answer(2, "room ok rev 121 count 1 users 1 of 1/1 named 1");
 	expect_list(2, (const char *const[]){ "node0000-first ann", NULL });
 }
 
@@ -175,9 +175,9 @@ static void a_crowd_is_counted_and_not_named(void)
 	settle();
 	leave(0, "room:x", "a");
 	settle();
-	expect_answer(0, "room ok rev 1 count 1 users 1 of 1 named 1");
-	expect_answer(1, "room ok rev 2 count 2 users 2 of 2 named 2");
-	expect_answer(0, "room ok rev 3 count 3 users 2 of 3 named 0 counts");
+	expect_answer(0, "room ok rev 1 count 1 users 1 of 1/1 named 1");
+	expect_answer(1, "room ok rev 2 count 2 users 2 of 2/2 named 2");
+	expect_answer(0, "room ok rev 3 count 3 users 2 of 3/2 named 0 counts");
 	expect_came(2, "presence room:x joined node0000-a ann rev 1 count 1 users 1 edge");
 	expect_came(2, "presence room:x joined node0001-b bob rev 2 count 2 users 2 edge");
 	expect_came(2, "presence room:x joined node0000-c ann rev 3 count 3 users 2 counts");
@@ -185,8 +185,8 @@ static void a_crowd_is_counted_and_not_named(void)
 	ask_room(2, "room:x", 1);
 	ask_room(2, "room:x", 2);
 	settle();
-	expect_answer(2, "room ok rev 4 count 2 users 2 of 2 named 0 counts");
-	expect_answer(2, "room ok rev 4 count 2 users 2 of 2 named 2");
+	expect_answer(2, "room ok rev 4 count 2 users 2 of 2/2 named 0 counts");
+	expect_answer(2, "room ok rev 4 count 2 users 2 of 2/2 named 2");
 }
 
 /* --- lists --------------------------------------------------------------------------------------------------- */
@@ -217,7 +217,7 @@ static void a_list_holds_the_members_of_all_nodes_as_they_came(void)
 
 		ask_room(i, "room:x", 6);
 		settle();
-		expect_answer(i, "room ok rev 6 count 6 users 2 of 6 named 6");
+		expect_answer(i, "room ok rev 6 count 6 users 2 of 6/3 named 6");
 		snprintf(a, sizeof a, "node0000-a ann %s", infos[0]);
 		snprintf(b, sizeof b, "node0001-a %s", infos[1]);
 		snprintf(c, sizeof c, "node0002-a ann %s", infos[2]);
@@ -276,11 +276,11 @@ static void hundreds_of_members_are_listed_whole(void)
 	forget();
 	ask_room(1, "room:x", MANY);
 	settle();
-	expect_answer(1, "room ok rev 300 count 300 users 7 of 300 named 300");
+	expect_answer(1, "room ok rev 300 count 300 users 7 of 300/3 named 300");
 	expect_list(1, members);
 	ask_room(1, "room:x", MANY - 1);
 	settle();
-	expect_answer(1, "room ok rev 300 count 300 users 7 of 300 named 0 counts");
+	expect_answer(1, "room ok rev 300 count 300 users 7 of 300/3 named 0 counts");
 }
 
 /* --- edges ---------------------------------------------------------------------------------------------------- */
@@ -298,7 +298,7 @@ static void leaving_what_was_never_entered_is_harmless(void)
 	expect_answer(1, "entered rev 1");
 	ask_room(0, "room:x", 10);
 	settle();
-	expect_answer(0, "room ok rev 1 count 1 users 1 of 1 named 1");
+	expect_answer(0, "room ok rev 1 count 1 users 1 of 1/1 named 1");
 }
 
 static void nobody_is_in_a_room_that_nobody_entered(void)
@@ -306,7 +306,7 @@ static void nobody_is_in_a_room_that_nobody_entered(void)
 	ask_room(0, "room:x", 10);
 	ask_topics(0, "", NULL, 10);
 	settle();
-	assert_int_equal(count_answers(0, "room ok rev 0 count 0 users 0 of 0 named 0"), 1);
+	assert_int_equal(count_answers(0, "room ok rev 0 count 0 users 0 of 0/0 named 0"), 1);
 	assert_int_equal(count_answers(0, "names ok"), 1);
 	forget();
 }
@@ -314,6 +314,7 @@ static void nobody_is_in_a_room_that_nobody_entered(void)
 static void topics_are_listed_in_pages(void)
 {
 	enter(0, "room:c", "a", NULL, UNSEEN);
+	enter(0, "room:c", "b", NULL, UNSEEN);
 	enter(1, "room:a", "a", NULL, UNSEEN);
 	enter(2, "room:a", "b", NULL, SEEN);
 	enter(1, "room:b", "b", NULL, UNSEEN);
@@ -324,22 +325,22 @@ static void topics_are_listed_in_pages(void)
 	forget();
 	ask_topics(0, "room:", NULL, 2);
 	settle();
-	expect_answer(0, "names ok room:a=2 room:ab=1");
+	expect_answer(0, "names ok room:a=2/2 room:ab=1/1");
 	ask_topics(0, "room:", "room:ab", 2);
 	settle();
-	expect_answer(0, "names ok room:b=1 room:c=1");
+	expect_answer(0, "names ok room:b=1/1 room:c=2/1");
 	ask_topics(0, "room:", "room:c", 2);
 	settle();
 	expect_answer(0, "names ok");
 	ask_topics(2, "", NULL, 100);
 	settle();
-	expect_answer(2, "names ok room:a=2 room:ab=1 room:b=1 room:c=1 user:a=1");
+	expect_answer(2, "names ok room:a=2/2 room:ab=1/1 room:b=1/1 room:c=2/1 user:a=1/1");
 	leave(1, "room:a", "a");
 	leave(1, "room:b", "b");
 	settle();
 	ask_topics(2, "room:", NULL, 100);
 	settle();
-	expect_answer(2, "names ok room:a=1 room:ab=1 room:c=1");
+	expect_answer(2, "names ok room:a=1/1 room:ab=1/1 room:c=2/1");
 }
 
 static void names_may_be_as_long_as_names_are(void)
@@ -358,7 +359,7 @@ static void names_may_be_as_long_as_names_are(void)
 	snprintf(line, sizeof line, "presence %s joined node0000-a %s rev 1 count 1 users 1 edge",
 	         room, name);
 	expect_came(2, line);
-	expect_answer(0, "room ok rev 1 count 1 users 1 of 1 named 1");
+	expect_answer(0, "room ok rev 1 count 1 users 1 of 1/1 named 1");
 	publish(1, user, "1");
 	settle();
 	expect_answer(1, "published ok 1 0");
@@ -366,7 +367,7 @@ static void names_may_be_as_long_as_names_are(void)
 	expect_came(2, line);
 	ask_topics(1, "room:", NULL, 1);
 	settle();
-	snprintf(line, sizeof line, "names ok %s=1", room);
+	snprintf(line, sizeof line, "names ok %s=1/1", room);
 	expect_answer(1, line);
 }
 

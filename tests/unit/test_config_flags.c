@@ -143,7 +143,8 @@ static void variables_that_are_not_ours_are_passed_over(void **state)
 	struct config *c = load(
 		NULL, NULL,
 		"PATH=/bin ROOMCAST_DEPS=x ROOMCAST_BUILD=y ROOMCAST=1 ROOMCAST_LONG= "
-		"ROOMCAST_SANITIZE=1 ROOMCAST_BROKEN MAX_RATE=5");
+		"ROOMCAST_SANITIZE=1 ROOMCAST_ENDPOINT=http://h ROOMCAST_KEY=k ROOMCAST_BROKEN "
+		"MAX_RATE=5");
 
 	(void)state;
 	assert_int_equal(c->max_rate, 100);

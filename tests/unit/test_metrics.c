@@ -83,6 +83,7 @@ static void every_series_is_there_from_the_start(void **state)
 	write_text();
 #define COUNTER(name, help) assert_value("roomcast_" #name "_total", "0");
 #define GAUGE(name, help) assert_value("roomcast_" #name, "0");
+#define GAUGE_MS(name, help) assert_value("roomcast_" #name, "0.000");
 #define BY_ERROR(name, help) assert_value("roomcast_" #name "_total{name=\"internal\"}", "0");
 #define BY_CLOSE(name, help)                                                                       \
 	assert_value("roomcast_" #name "_total{reason=\"normal\",code=\"1000\"}", "0");
@@ -101,6 +102,7 @@ enum {
 	FAMILIES = 6 /* build_info, and five of the process */
 #define COUNTER(name, help) +1
 #define GAUGE(name, help) +1
+#define GAUGE_MS(name, help) +1
 #define BY_ERROR(name, help) +1
 #define BY_CLOSE(name, help) +1
 #define BY_LABEL(name, label, values, help) +1
@@ -210,6 +212,36 @@ static void labels_stand_at_their_positions(void **state)
 	assert_null(strstr(text, "reason=\"\""));
 }
 
+static void note_counter(void *ctx, const char *name, uint64_t value)
+{
+	buf_printf(ctx, "%s=%d ", name, (int)value);
+}
+
+static void counters_are_told_by_name_and_labels_are_added(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	m.frames_received = 7;
+	m.connections = 9; /* a gauge */
+	m.messages_dropped[DROPPED_SLOW] = 2;
+	m.messages_dropped[DROPPED_TOO_BIG] = 3;
+	m.errors[ERR_BAD_JSON] = 4;
+	m.errors[ERR_INTERNAL] = 5;
+	m.connections_closed[CLOSE_RATE_LIMIT] = 6;
+	buf_init(&b);
+	metrics_each_counter(&m, note_counter, &b);
+	buf_char(&b, '\0');
+	assert_non_null(strstr(b.p, "frames_received=7 "));
+	assert_non_null(strstr(b.p, "messages_dropped=5 "));
+	assert_non_null(strstr(b.p, " errors=9 "));
+	assert_non_null(strstr(b.p, "connections_closed=6 "));
+	assert_non_null(strstr(b.p, "reloads=0 "));
+	assert_null(strstr(b.p, "connections="));
+	assert_null(strstr(b.p, "seconds"));
+	buf_fini(&b);
+}
+
 static void a_duration_is_in_the_bucket_that_just_holds_it(void **state)
 {
 	static const struct {
@@ -286,6 +318,7 @@ int main(void)
 		cmocka_unit_test_setup(counters_and_gauges_show_what_was_counted, make_zero),
 		cmocka_unit_test_setup(errors_and_closes_are_counted_by_name, make_zero),
 		cmocka_unit_test_setup(labels_stand_at_their_positions, make_zero),
+		cmocka_unit_test_setup(counters_are_told_by_name_and_labels_are_added, make_zero),
 		cmocka_unit_test(a_duration_is_in_the_bucket_that_just_holds_it),
 		cmocka_unit_test_setup(a_histogram_is_cumulative_and_in_seconds, make_zero),
 		cmocka_unit_test(the_process_shows_memory_descriptors_and_time),

@@ -44,6 +44,48 @@ static void the_smallest_birth_is_reported(void **state)
 	assert_int_equal(taken, 4);
 }
 
+static void push_born(uint64_t born_us, enum lane lane, enum queue_policy policy)
+{
+	struct message *m = message_of("a:1", lane, policy, DROP_NORMAL);
+
+	m->born_us = born_us;
+	push_message(m, ERR_OK);
+}
+
+static void the_age_of_what_waits_is_that_of_the_oldest_lane(void **state)
+{
+	(void)state;
+	assert_true(queue_oldest_us(&q) == UINT64_MAX);
+	push_answer("c1"); /* of no known birth */
+	assert_true(queue_oldest_us(&q) == UINT64_MAX);
+	push_born(500, LANE_HIGH, QUEUE_DISCONNECT);
+	assert_int_equal(queue_oldest_us(&q), 500);
+	push_born(400, LANE_NORMAL, QUEUE_DROP_OLDEST);
+	push_born(700, LANE_NORMAL, QUEUE_DROP_OLDEST);
+	assert_int_equal(queue_oldest_us(&q), 400);
+	limits.messages = 3;
+	push_born(800, LANE_NORMAL, QUEUE_DROP_OLDEST); /* a gap stands where 400 stood */
+	assert_int_equal(queue_oldest_us(&q), 500);
+	take(sizeof out);
+	assert_true(queue_oldest_us(&q) == UINT64_MAX);
+	queue_gap(&q, LANE_NORMAL, slice_of("a"), GAP_TIER, 1); /* nothing but a gap */
+	assert_true(queue_oldest_us(&q) == UINT64_MAX);
+}
+
+static void what_is_half_sent_still_waits(void **state)
+{
+	struct message *m = large(2 * MESSAGE_CHUNK, LANE_NORMAL, QUEUE_DISCONNECT);
+
+	(void)state;
+	limits.bytes = 100000;
+	m->born_us = 300;
+	push_message(m, ERR_OK);
+	push_born(200, LANE_HIGH, QUEUE_DISCONNECT);
+	take(ROOM);
+	take(ROOM);
+	assert_int_equal(queue_oldest_us(&q), 300);
+}
+
 static void many_more_messages_than_slots_keep_their_order(void **state)
 {
 	struct seen_frame frame;
@@ -253,6 +295,8 @@ int main(void)
 		QUEUE_TEST(an_empty_queue_has_nothing_to_send_and_owns_nothing),
 		QUEUE_TEST(messages_come_in_the_order_of_lanes_then_of_arrival),
 		QUEUE_TEST(the_smallest_birth_is_reported),
+		QUEUE_TEST(the_age_of_what_waits_is_that_of_the_oldest_lane),
+		QUEUE_TEST(what_is_half_sent_still_waits),
 		QUEUE_TEST(many_more_messages_than_slots_keep_their_order),
 		QUEUE_TEST(only_whole_frames_are_taken),
 		QUEUE_TEST(a_full_queue_refuses_and_stays_as_it_was),

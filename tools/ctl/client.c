@@ -26,19 +26,20 @@ struct client {
 
 static struct {
 	const char *url, *token, *user;
-	bool insecure;
 	struct url parsed;
 } given;
 
+bool client_insecure;
+
 const struct option_row client_options[] = {
 	{ "url", OPTION_TEXT, "URL", "the gateway; else ROOMCAST_URL, else " DEFAULT_URL,
-	  &given.url },
+	  &given.url, 0 },
 	{ "token", OPTION_TEXT, "T", "who we are; else ROOMCAST_TOKEN (others can see arguments)",
-	  &given.token },
+	  &given.token, 0 },
 	{ "user", OPTION_TEXT, "ID", "be this user, where the gateway allows that without a token",
-	  &given.user },
+	  &given.user, 0 },
 	{ "insecure", OPTION_FLAG, NULL,
-	  "wss: take any certificate (SSL_CERT_FILE names a CA to trust)", &given.insecure },
+	  "wss: take any certificate (SSL_CERT_FILE names a CA to trust)", &client_insecure, 0 },
 	{ .name = NULL },
 };
 
@@ -264,7 +265,7 @@ struct client *client_open(uint64_t deadline)
 	}
 	c->heard = clock_ms();
 	c->ping_after_ms = UINT64_MAX / 4; /* until the welcome there is `deadline` */
-	c->ws = wsclient_open(&given.parsed, given.token, given.insecure);
+	c->ws = wsclient_open(&given.parsed, given.token, client_insecure);
 	if (c->ws != NULL && await_welcome(c, deadline))
 		return c;
 	client_close(c);

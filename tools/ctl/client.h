@@ -2,7 +2,7 @@
  * A client of the gateway: connects, gets its welcome, sends requests, receives frames.
  *
  * Blocking, for commands. It keeps the connection alive and notices when the gateway has gone
- * silent. Commands with `connects` set read their URL and token through client_options.
+ * silent. Commands that take TAKES_SOCKET read their URL and token through client_options.
  */
 #ifndef ROOMCAST_CTL_CLIENT_H
 #define ROOMCAST_CTL_CLIENT_H
@@ -20,6 +20,7 @@ enum client_got {
 };
 
 extern const struct option_row client_options[];
+extern bool client_insecure; /* --insecure, for every road */
 
 /* Whether the options make sense; else it has been said what is wrong. */
 bool client_options_ok(void);

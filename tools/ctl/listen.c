@@ -17,13 +17,13 @@ static struct {
 
 static const struct option_row options[] = {
 	{ "presence", OPTION_FLAG, NULL, "be visible in the rooms and show who comes and goes",
-	  &given.presence },
+	  &given.presence, 0 },
 	{ "count", OPTION_NUMBER, "N", "end after N events (presence and gap lines do not count)",
-	  &given.count },
+	  &given.count, 0 },
 	{ "timeout", OPTION_SECONDS, "SECS",
-	  "end after that time; a failure when --count is not reached", &given.timeout_ms },
-	{ "raw", OPTION_FLAG, NULL, "every frame byte for byte as it came, answers too",
-	  &given.raw },
+	  "end after that time; a failure when --count is not reached", &given.timeout_ms, 0 },
+	{ "raw", OPTION_FLAG, NULL, "every frame byte for byte as it came, answers too", &given.raw,
+	  0 },
 	{ .name = NULL },
 };
 
@@ -320,7 +320,7 @@ const struct command command_listen = {
 		"its own. Gaps are shown too, where messages were missed. Ends by Ctrl-C, or when the\n"
 		"connection ends (exit code 1): it does not connect again.\n",
 	.options = options,
-	.connects = true,
+	.takes = TAKES_SOCKET,
 	.least_given = 1,
 	.run = run,
 };

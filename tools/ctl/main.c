@@ -1,45 +1,27 @@
-/* roomcastctl: the commands, their help, and which one was meant. */
+/* roomcastctl: which command was meant, and its help. */
 #include "broker-common/version.h"
+#include "tools/ctl/api.h"
 #include "tools/ctl/client.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/endpoint.h"
+#include "tools/ctl/output.h"
+#include "tools/ctl/pages.h"
 #include "tools/ctl/say.h"
+#include "tools/ctl/watch.h"
 
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
 
-static const struct command *const commands[] = { &command_listen, &command_publish,
-	                                          &command_token };
-
-#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-static bool help_wanted;
-
-static const struct option_row common_options[] = {
-	{ "help", OPTION_FLAG, NULL, "show this", &help_wanted },
-	{ .name = NULL },
-};
-
-static const struct command *find(const char *name)
-{
-	for (size_t i = 0; i < COMMANDS; i++) {
-		if (strcmp(commands[i]->name, name) == 0)
-			return commands[i];
-	}
-	return NULL;
-}
-
-static void list_names(struct buf *b)
-{
-	for (size_t i = 0; i < COMMANDS; i++)
-		buf_printf(b, "%s%s", i == 0 ? "" : ", ", commands[i]->name);
-}
+static const struct option_row *const before_command[] = { endpoint_options, common_options, NULL };
 
 static int unknown(const char *name)
 {
 	struct buf names;
 
 	buf_init(&names);
-	list_names(&names);
+	for (const struct command *const *c = commands; *c != NULL; c++)
+		buf_printf(&names, "%s%s", c == commands ? "" : ", ", (*c)->name);
 	say("there is no command '%s'; there are: %.*s", name, SLICE_ARGS(buf_view(&names)));
 	buf_fini(&names);
 	return USAGE;
@@ -48,33 +30,26 @@ static int unknown(const char *name)
 static void show_all(FILE *out)
 {
 	fputs("Usage: roomcastctl COMMAND [OPTIONS] [ARGUMENTS]\n\n", out);
-	for (size_t i = 0; i < COMMANDS; i++)
-		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\n"
-	      "  help       all about a command: roomcastctl help COMMAND\n"
-	      "  --version  which version this is\n"
-	      "\n"
-	      "Exit codes: 0 done, 1 failed (stderr says why), 2 wrong use.\n",
-	      out);
-}
-
-/* Their tables, NULL behind the last. */
-static void options_of(const struct command *c, const struct option_row *tables[4])
-{
-	*tables++ = c->options;
-	if (c->connects)
-		*tables++ = client_options;
-	*tables++ = common_options;
-	*tables = NULL;
+	for (const struct command *const *c = commands; *c != NULL; c++)
+		fprintf(out, "  %-10s %s\n", (*c)->name, (*c)->summary);
+	fprintf(out,
+	        "\n"
+	        "  help       all about a command: roomcastctl help COMMAND\n"
+	        "  --version  which version this is\n"
+	        "\n"
+	        "--endpoint, --key and --key-file may stand before the command too.\n"
+	        "Exit codes: %s.\n",
+	        command_exit_codes);
 }
 
 static void show(const struct command *c)
 {
-	const struct option_row *tables[4];
+	const struct option_row *tables[COMMAND_TABLES];
 
-	options_of(c, tables);
-	printf("Usage: roomcastctl %s [OPTIONS] %s\n\n%s\n\n%s%s", c->name, c->arguments,
-	       c->summary, c->about == NULL ? "" : c->about, c->about == NULL ? "" : "\n");
+	command_options(c, tables);
+	printf("Usage: roomcastctl %s [OPTIONS]%s%s\n\n%s\n\n%s%s", c->name,
+	       c->arguments[0] == '\0' ? "" : " ", c->arguments, c->summary,
+	       c->about == NULL ? "" : c->about, c->about == NULL ? "" : "\n");
 	options_show(tables);
 }
 
@@ -86,59 +61,93 @@ static int help(int argc, char **argv)
 		show_all(stdout);
 		return DONE;
 	}
-	c = find(argv[0]);
+	c = command_find(argv[0]);
 	if (c == NULL)
 		return unknown(argv[0]);
 	show(c);
 	return DONE;
 }
 
+static bool number_of_arguments_ok(const struct command *c, int n)
+{
+	int most = c->most_given < 0 ? 0 : c->most_given == 0 ? n : c->most_given;
+
+	if (n >= c->least_given && n <= most)
+		return true;
+	if (c->arguments[0] == '\0')
+		say("%s takes no arguments", c->name);
+	else
+		say("the arguments of %s are: %s", c->name, c->arguments);
+	return false;
+}
+
+static bool shared_options_ok(const struct command *c)
+{
+	return (!(c->takes & TAKES_SOCKET) || client_options_ok()) &&
+		(!(c->takes & TAKES_ENDPOINT) || endpoint_options_ok());
+}
+
 static int run(const struct command *c, int argc, char **argv)
 {
-	const struct option_row *tables[4];
+	const struct option_row *tables[COMMAND_TABLES];
+	int code;
 
-	options_of(c, tables);
-	argc = options_take(tables, argc, argv);
+	command_options(c, tables);
+	argc = options_take(tables, argc, argv, false);
 	if (argc >= 0 && help_wanted) {
 		show(c);
 		return DONE;
 	}
-	if (argc >= 0 && (argc < c->least_given || (c->most_given > 0 && argc > c->most_given))) {
-		say("the arguments of %s are: %s", c->name, c->arguments);
-		argc = -1;
-	}
-	if (argc < 0) {
+	if (argc < 0 || !number_of_arguments_ok(c, argc)) {
 		say("try: roomcastctl help %s", c->name);
 		return USAGE;
 	}
-	if (c->connects && !client_options_ok())
+	if (!shared_options_ok(c))
 		return USAGE;
-	return c->run(argc, argv);
+	code = output_watch_ms > 0 ? watch(c, argc, argv) : c->run(argc, argv);
+	api_close();
+	return code;
+}
+
+/* What stands alone, without a command. */
+static bool print_alone(const char *name)
+{
+	if (strcmp(name, "--version") == 0)
+		puts("roomcastctl " ROOMCAST_VERSION);
+	else if (strcmp(name, "--print-completion") == 0)
+		pages_completion(stdout);
+	else if (strcmp(name, "--print-man") == 0)
+		pages_man(stdout);
+	else
+		return false;
+	return true;
 }
 
 static int choose(int argc, char **argv)
 {
 	const struct command *c;
 
-	if (argc < 2) {
+	if (argc > 0 && print_alone(argv[0]))
+		return DONE;
+	argc = options_take(before_command, argc, argv, true);
+	if (argc < 0)
+		return USAGE;
+	if (help_wanted || (argc > 0 && strcmp(argv[0], "help") == 0))
+		return help(help_wanted ? argc : argc - 1, help_wanted ? argv : argv + 1);
+	if (argc == 0) {
 		show_all(stderr);
 		return USAGE;
 	}
-	if (strcmp(argv[1], "--version") == 0) {
-		puts("roomcastctl " ROOMCAST_VERSION);
-		return DONE;
-	}
-	if (strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-	    strcmp(argv[1], "-h") == 0)
-		return help(argc - 2, argv + 2);
-	c = find(argv[1]);
-	return c == NULL ? unknown(argv[1]) : run(c, argc - 2, argv + 2);
+	c = command_find(argv[0]);
+	return c == NULL ? unknown(argv[0]) : run(c, argc - 1, argv + 1);
 }
 
 int main(int argc, char **argv)
 {
-	int code = choose(argc, argv);
+	int code;
 
+	setlocale(LC_CTYPE, "");
+	code = choose(argc - (argc > 0), argv + (argc > 0));
 	/* A full disk shows only now. */
 	if (code == DONE && fflush(stdout) != 0) {
 		say("cannot write to standard output: %s", strerror(errno));

@@ -49,9 +49,11 @@ static bool set(const struct option_row *o, const char *value)
 {
 	switch (o->kind) {
 	case OPTION_FLAG: *(bool *)o->out = true; return true;
-	case OPTION_TEXT: *(const char **)o->out = value; return true;
+	case OPTION_TEXT:
+	case OPTION_FILE: *(const char **)o->out = value; return true;
 	case OPTION_NUMBER: return set_number(o, value);
-	case OPTION_SECONDS: return set_seconds(o, value);
+	case OPTION_SECONDS:
+	case OPTION_MAYBE_SECONDS: return set_seconds(o, value);
 	}
 	return false;
 }
@@ -60,6 +62,17 @@ static bool set(const struct option_row *o, const char *value)
 static bool is_option(const char *text)
 {
 	return text[0] == '-' && text[1] != '\0' && !isdigit((unsigned char)text[1]);
+}
+
+/* `rooms --watch 5`: the value of an option that may stand alone is taken for one when it can only
+ * be that. */
+static bool is_seconds(const char *text)
+{
+	double seconds;
+
+	return text != NULL &&
+		json_check(slice_of(text), &json_default_limits, NULL) == JSON_NUMBER &&
+		json_double(slice_of(text), &seconds) && seconds > 0 && seconds <= SECONDS_MAX;
 }
 
 /* The option in argv[*at]; `*at` moves to the last of its arguments. */
@@ -83,6 +96,10 @@ static bool take(const struct option_row *const *tables, int argc, char **argv, 
 	}
 	if (o->kind == OPTION_FLAG || equals != NULL)
 		return set(o, equals == NULL ? NULL : equals + 1);
+	if (o->kind == OPTION_MAYBE_SECONDS && !is_seconds(argv[*at + 1 == argc ? *at : *at + 1])) {
+		*(uint64_t *)o->out = o->otherwise;
+		return true;
+	}
 	if (*at + 1 == argc) {
 		say("--%s needs a value: --%s %s", o->name, o->name, o->value);
 		return false;
@@ -91,31 +108,57 @@ static bool take(const struct option_row *const *tables, int argc, char **argv, 
 	return set(o, argv[*at]);
 }
 
-int options_take(const struct option_row *const *tables, int argc, char **argv)
+int options_take(const struct option_row *const *tables, int argc, char **argv, bool leading)
 {
 	bool options = true;
 	int kept = 0;
 
 	for (int i = 0; i < argc; i++) {
-		if (options && strcmp(argv[i], "--") == 0)
+		if (options && !leading && strcmp(argv[i], "--") == 0) {
 			options = false;
-		else if (!options || !is_option(argv[i]))
+		} else if (!options || !is_option(argv[i])) {
 			argv[kept++] = argv[i];
-		else if (!take(tables, argc, argv, &i))
+			options = options && !leading;
+		} else if (!take(tables, argc, argv, &i)) {
 			return -1;
+		}
 	}
 	return kept;
 }
 
+const struct option_row *options_next(const struct option_row *const *tables, size_t *at)
+{
+	size_t i = 0;
+
+	for (const struct option_row *const *t = tables; *t != NULL; t++) {
+		for (const struct option_row *o = *t; o->name != NULL; o++) {
+			if (i++ < *at || find(tables, slice_of(o->name)) != o)
+				continue;
+			*at = i;
+			return o;
+		}
+	}
+	return NULL;
+}
+
+void options_spell(const struct option_row *o, char *out, size_t bytes)
+{
+	bool maybe = o->kind == OPTION_MAYBE_SECONDS;
+
+	snprintf(out, bytes, "--%s%s%s%s", o->name,
+	         o->value == NULL ? ""
+	                 : maybe  ? "[="
+	                          : " ",
+	         o->value == NULL ? "" : o->value, maybe ? "]" : "");
+}
+
 void options_show(const struct option_row *const *tables)
 {
-	for (; *tables != NULL; tables++) {
-		for (const struct option_row *o = *tables; o->name != NULL; o++) {
-			char left[64];
+	const struct option_row *o;
+	char left[64];
 
-			snprintf(left, sizeof(left), "--%s%s%s", o->name,
-			         o->value == NULL ? "" : " ", o->value == NULL ? "" : o->value);
-			printf("  %-18s %s\n", left, o->help);
-		}
+	for (size_t at = 0; (o = options_next(tables, &at)) != NULL;) {
+		options_spell(o, left, sizeof(left));
+		printf("  %-18s %s\n", left, o->help);
 	}
 }

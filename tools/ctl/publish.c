@@ -1,35 +1,33 @@
 /* roomcastctl publish: one message, and whether it was taken. */
+#include "tools/ctl/publish.h"
 #include "broker-common/json.h"
 #include "broker-common/topic.h"
 #include "tools/ctl/client.h"
 #include "tools/ctl/clock.h"
 #include "tools/ctl/command.h"
+#include "tools/ctl/endpoint.h"
 #include "tools/ctl/say.h"
 
 #include <errno.h>
 #include <stdio.h>
 
 static struct {
-	const char *key, *priority;
+	const char *key, *once, *priority;
 	bool json;
 	uint64_t timeout_ms;
 } given = { .timeout_ms = 10000 };
 
 static const struct option_row options[] = {
-	{ "key", OPTION_TEXT, "K", "idempotency key: the same key within 5 minutes is sent once",
-	  &given.key },
+	{ "once", OPTION_TEXT, "K", "idempotency key: the same key within 5 minutes is sent once",
+	  &given.once, 0 },
+	{ "key", OPTION_TEXT, "K", "the same as --once; with --endpoint it is the API key",
+	  &given.key, 0 },
 	{ "priority", OPTION_TEXT, "P",
-	  "high, normal or low: low is dropped first when queues are short", &given.priority },
-	{ "json", OPTION_FLAG, NULL, "say what became of it as JSON", &given.json },
-	{ "timeout", OPTION_SECONDS, "SECS", "how long all of it may take (10)",
-	  &given.timeout_ms },
+	  "high, normal or low: low is dropped first when queues are short", &given.priority, 0 },
+	{ "json", OPTION_FLAG, NULL, "say what became of it as JSON", &given.json, 0 },
+	{ "timeout", OPTION_SECONDS, "SECS", "how long all of it may take (10)", &given.timeout_ms,
+	  0 },
 	{ .name = NULL },
-};
-
-struct outgoing {
-	struct topic topic;
-	struct slice event_type;
-	struct slice payload;
 };
 
 /* ---- what was given ---- */
@@ -105,28 +103,33 @@ static void add_text(struct buf *b, const char *name, struct slice value)
 	buf_json(b, value);
 }
 
+void outgoing_write(struct buf *b, const struct outgoing *m)
+{
+	add_text(b, "topic", m->topic.text);
+	add_text(b, "event_type", m->event_type);
+	if (m->once != NULL)
+		add_text(b, "key", slice_of(m->once));
+	if (m->priority != NULL)
+		add_text(b, "priority", slice_of(m->priority));
+	buf_str(b, ",\"payload\":");
+	buf_slice(b, m->payload);
+}
+
 static void frame_write(struct buf *b, const struct outgoing *m)
 {
 	buf_str(b, "{\"type\":\"publish\",\"id\":1");
-	add_text(b, "topic", m->topic.text);
-	add_text(b, "event_type", m->event_type);
-	if (given.key != NULL)
-		add_text(b, "key", slice_of(given.key));
-	if (given.priority != NULL)
-		add_text(b, "priority", slice_of(given.priority));
-	buf_str(b, ",\"payload\":");
-	buf_slice(b, m->payload);
+	outgoing_write(b, m);
 	buf_char(b, '}');
 }
 
-static bool say_acked(const struct outgoing *m, struct slice ack)
+bool outgoing_say_done(const struct outgoing *m, struct slice ack, bool json)
 {
 	bool duplicate = json_type_of(frame_field(ack, "duplicate")) == JSON_TRUE;
 	struct buf line;
 	bool said;
 
 	buf_init(&line);
-	if (given.json) {
+	if (json) {
 		buf_str(&line, "{\"topic\":");
 		buf_json(&line, m->topic.text);
 		add_text(&line, "event_type", m->event_type);
@@ -145,7 +148,7 @@ static bool say_acked(const struct outgoing *m, struct slice ack)
 static int await_ack(struct client *c, const struct outgoing *m, uint64_t deadline)
 {
 	static const char maybe[] =
-		"the message may have been sent (repeat it with the same --key)";
+		"the message may have been sent (repeat it with the same --once)";
 	char about[TOPIC_MAX + 1];
 	struct slice frame;
 
@@ -162,7 +165,7 @@ static int await_ack(struct client *c, const struct outgoing *m, uint64_t deadli
 			return FAILED;
 		}
 		if (frame_is(frame, "ack") && frame_int(frame, "id", 0) == 1)
-			return say_acked(m, frame) ? DONE : FAILED;
+			return outgoing_say_done(m, frame, given.json) ? DONE : FAILED;
 	}
 }
 
@@ -187,15 +190,35 @@ static int send_and_wait(const struct outgoing *m, uint64_t deadline)
 	return code;
 }
 
+/* Whose --key it is. With an endpoint it goes with that, as for every other command. */
+static bool choose_keys(struct outgoing *m, bool http)
+{
+	m->once = given.once;
+	if (http) {
+		endpoint_use_timeout(given.timeout_ms);
+		return given.key == NULL || endpoint_use_key(given.key);
+	}
+	if (given.once != NULL && given.key != NULL) {
+		say("either --once or --key: both are the idempotency key here");
+		return false;
+	}
+	if (m->once == NULL)
+		m->once = given.key;
+	return true;
+}
+
 static int run(int argc, char **argv)
 {
-	struct outgoing m;
+	struct outgoing m = { .priority = given.priority };
+	bool http = endpoint_is_given();
 	struct buf input;
 	int code = USAGE;
 
 	buf_init(&input);
-	if (priority_ok(given.priority) && outgoing_read(&m, argc, argv, &input))
-		code = send_and_wait(&m, clock_ms() + given.timeout_ms);
+	if (choose_keys(&m, http) && priority_ok(given.priority) &&
+	    outgoing_read(&m, argc, argv, &input))
+		code = http ? publish_over_http(&m, given.json)
+			    : send_and_wait(&m, clock_ms() + given.timeout_ms);
 	buf_fini(&input);
 	return code;
 }
@@ -206,9 +229,13 @@ const struct command command_publish = {
 	.summary = "publish one message and wait until the gateway has taken it",
 	.about =
 		"TOPIC is room:NAME, event:TYPE, user:ID, client:ID or all. For event:TYPE the\n"
-		"EVENT_TYPE may be left out. JSON is any JSON value; - reads it from standard input.\n",
+		"EVENT_TYPE may be left out. JSON is any JSON value; - reads it from standard input.\n"
+		"\n"
+		"It goes over a WebSocket (--url, --token), as a client's messages do. With --endpoint or\n"
+		"--key-file it goes to the HTTP API instead, as a backend's do, and --key is the API key;\n"
+		"ROOMCAST_ENDPOINT and ctl.conf alone do not change the road.\n",
 	.options = options,
-	.connects = true,
+	.takes = TAKES_SOCKET | TAKES_ENDPOINT,
 	.least_given = 2,
 	.most_given = 3,
 	.run = run,

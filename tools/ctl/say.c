@@ -41,6 +41,14 @@ void say(const char *format, ...)
 	fprintf(stderr, "roomcastctl: %s\n", text);
 }
 
+bool say_text(struct slice text)
+{
+	if (fwrite(text.p, 1, text.n, stdout) == text.n && fflush(stdout) == 0)
+		return true;
+	say("cannot write to standard output: %s", strerror(errno));
+	return false;
+}
+
 bool say_line(struct slice line)
 {
 	if (fwrite(line.p, 1, line.n, stdout) == line.n && putchar('\n') != EOF &&

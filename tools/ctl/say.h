@@ -13,6 +13,9 @@ __attribute__((format(printf, 1, 2))) void say(const char *format, ...);
 /* Bytes and a line feed to stdout, at once. False when nobody can take them, which has been said. */
 bool say_line(struct slice line);
 
+/* Bytes as they are to stdout, at once; the same. */
+bool say_text(struct slice text);
+
 /* Valid JSON so that it stands on one line and steers no terminal: blanks between values become
  * spaces, control characters in strings are escaped. The value stays the same. */
 void say_json(struct buf *b, struct slice json);

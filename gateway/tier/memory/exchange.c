@@ -119,17 +119,21 @@ static void run_enter(struct exchange *x, struct op *op)
 	op->call.room(op->ctx, e, &room);
 }
 
-static int by_text(const void *a, const void *b)
+static int by_text(struct slice x, struct slice y)
 {
-	const struct slice *x = a, *y = b;
-	int order = memcmp(x->p, y->p, x->n < y->n ? x->n : y->n);
+	int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
 
-	return order != 0 ? order : (x->n > y->n) - (x->n < y->n);
+	return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return by_text(((const struct tier_name *)a)->name, ((const struct tier_name *)b)->name);
 }
 
 struct naming {
 	struct op *op;
-	struct slice *names;
+	struct tier_name *names;
 	size_t n;
 };
 
@@ -141,53 +145,51 @@ static void name_topic(struct map_node *n, void *ctx)
 
 	if (t->connections == 0 || !slice_starts(name, w->op->text))
 		return;
-	if (w->op->more.p != NULL && by_text(&name, &w->op->more) <= 0)
+	if (w->op->more.p != NULL && by_text(name, w->op->more) <= 0)
 		return;
-	w->names[w->n++] = name;
+	w->names[w->n++] = (struct tier_name){ .name = name,
+		                               .connections = t->connections,
+		                               .gateways = registry_gateways(t) };
 }
 
 static void run_topics(struct exchange *x, struct op *op)
 {
 	struct naming w = { .op = op };
-	uint64_t *counts;
 
 	w.names = malloc((x->topics.n + 1) * sizeof *w.names);
-	counts = malloc((x->topics.n + 1) * sizeof *counts);
-	if (w.names == NULL || counts == NULL) {
-		op->call.names(op->ctx, ERR_INTERNAL, NULL, NULL, 0);
-		goto free_both;
+	if (w.names == NULL) {
+		op->call.names(op->ctx, ERR_INTERNAL, NULL, 0);
+		return;
 	}
 	map_each(&x->topics, name_topic, &w);
-	qsort(w.names, w.n, sizeof *w.names, by_text);
+	qsort(w.names, w.n, sizeof *w.names, by_name);
 	if (w.n > op->limit)
 		w.n = op->limit;
-	for (size_t i = 0; i < w.n; i++)
-		counts[i] = registry_find(x, w.names[i])->connections;
-	op->call.names(op->ctx, ERR_OK, w.names, counts, w.n);
-
-free_both:
+	op->call.names(op->ctx, ERR_OK, w.names, w.n);
 	free(w.names);
-	free(counts);
 }
 
 static void run_nodes(struct exchange *x, struct op *op)
 {
-	struct slice *names = NULL;
+	struct registry_topic *all = registry_find(x, slice_of("all"));
+	struct tier_name *names = NULL;
 	size_t n = 0, room = 0;
 
 	for (struct list_node *i = list_first(&x->nodes); i != NULL; i = list_next(&x->nodes, i))
 		room++;
-	names = malloc((room + 1) * sizeof *names);
+	names = calloc(room + 1, sizeof *names);
 	if (names == NULL) {
-		op->call.names(op->ctx, ERR_INTERNAL, NULL, NULL, 0);
+		op->call.names(op->ctx, ERR_INTERNAL, NULL, 0);
 		return;
 	}
 	for (struct list_node *i = list_first(&x->nodes); i != NULL; i = list_next(&x->nodes, i)) {
-		const struct memory_tier *m = container_of(i, struct memory_tier, node);
+		struct memory_tier *m = container_of(i, struct memory_tier, node);
+		struct interest *in = all == NULL ? NULL : registry_interest(all, m, false);
 
-		names[n++] = (struct slice){ m->id, NODE_ID_LEN };
+		names[n].name = (struct slice){ m->id, NODE_ID_LEN };
+		names[n++].connections = in == NULL ? 0 : in->connections;
 	}
-	op->call.names(op->ctx, ERR_OK, names, NULL, n);
+	op->call.names(op->ctx, ERR_OK, names, n);
 	free(names);
 }
 

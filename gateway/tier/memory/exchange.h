@@ -109,6 +109,7 @@ struct registry_topic *registry_find(struct exchange *x, struct slice topic);
 struct registry_topic *registry_get(struct exchange *x, struct slice topic); /* NULL: no memory */
 void registry_put(struct exchange *x, struct registry_topic *t); /* freed when nothing is in it */
 struct interest *registry_interest(struct registry_topic *t, struct memory_tier *node, bool create);
+uint32_t registry_gateways(const struct registry_topic *t); /* with a member */
 
 /* Enter or leave. A change of the visible members is told to the subscribed nodes. */
 enum err registry_enter(struct memory_tier *node, const struct tier_entry *e);

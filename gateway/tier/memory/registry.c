@@ -81,6 +81,15 @@ struct interest *registry_interest(struct registry_topic *t, struct memory_tier 
 	return &t->interests[t->n_interests++];
 }
 
+uint32_t registry_gateways(const struct registry_topic *t)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < t->n_interests; i++)
+		n += t->interests[i].connections > 0;
+	return n;
+}
+
 /* A node with nothing in the topic any more is no part of it. */
 static void drop_if_idle(struct registry_topic *t, struct memory_tier *node)
 {
@@ -321,6 +330,7 @@ enum err registry_read(struct exchange *x, struct slice topic, uint64_t limit,
 	out->count = t->seats.n;
 	out->users = t->users.n;
 	out->connections = t->connections;
+	out->gateways = registry_gateways(t);
 	out->counts_only = t->seats.n > limit;
 	if (t->seats.n == 0 || out->counts_only)
 		return ERR_OK;

@@ -20,6 +20,7 @@
 #define WRITE_BYTES 65536u /* the same for what is written */
 #define REPLY_BYTES (128u << 20) /* one answer or message */
 #define OUT_KEPT (1u << 20)      /* bytes of an empty buffer that are kept */
+#define TIMEOUTS_BEHIND 5        /* in which to catch up with what has come */
 #define UNUSED_MOST 1024         /* commands kept for the next burst */
 
 static void run_broken(void *ctx);
@@ -259,6 +260,11 @@ struct command *conn_command(struct conn *c, command_reply *reply)
 	return conn_enter(c, reply);
 }
 
+struct command *conn_upkeep(struct conn *c, command_reply *reply)
+{
+	return c->state == CONN_READY ? conn_enter(c, reply) : NULL;
+}
+
 /* --- reading ------------------------------------------------------------------------------------------ */
 
 static void on_reply(struct conn *c, struct redisReply *r)
@@ -298,7 +304,7 @@ static void parse(struct conn *c)
 		conn_break(c, "an answer without end");
 }
 
-void conn_take_in(struct conn *c)
+bool conn_take_in(struct conn *c)
 {
 	static char scratch[READ_BYTES]; /* one thread, and nothing is kept in it */
 
@@ -307,18 +313,19 @@ void conn_take_in(struct conn *c)
 
 		if (n < 0) {
 			conn_break_with_errno(c);
-			return;
+			return false;
 		}
 		if (n == 0)
-			return;
+			return false;
 		if (redisReaderFeed(c->redis->reader, scratch, (size_t)n) != REDIS_OK) {
 			conn_break(c, "out of memory");
-			return;
+			return false;
 		}
 		parse(c);
 		if ((size_t)n < sizeof scratch && (c->tls == NULL || SSL_pending(c->tls) == 0))
-			return;
+			return false;
 	}
+	return true;
 }
 
 /* --- time ------------------------------------------------------------------------------------------------- */
@@ -326,7 +333,8 @@ void conn_take_in(struct conn *c)
 static void on_pong(struct conn *c, const struct command *cmd, struct redisReply *r)
 {
 	(void)cmd;
-	if (r != NULL && r->type == REDIS_REPLY_ERROR)
+	/* A Redis that cannot write to its disk says so to a PING too, and yet carries messages. */
+	if (r != NULL && r->type == REDIS_REPLY_ERROR && strncmp(r->str, "MISCONF ", 8) != 0)
 		conn_break(c, r->str);
 }
 
@@ -338,26 +346,29 @@ void conn_ping(struct conn *c)
 	resp_text(&c->out, "PING");
 }
 
-static bool too_late(const struct conn *c, uint64_t now)
+static bool too_late(const struct conn *c, uint64_t now, uint64_t timeout_ms)
 {
 	const struct command *oldest = container_of(c->commands.head.next, const struct command,
 	                                            node);
 
-	return !list_is_empty(&c->commands) && oldest->sent_ms + c->o->timeout_ms <= now;
+	return !list_is_empty(&c->commands) && oldest->sent_ms + timeout_ms <= now;
 }
 
-/* What has come already counts: it may have been us who slept. */
+/* What has come already counts: it may have been us who slept. While more of it is to be read than we keep
+ * up with, the answer may be behind that, for a while. */
 static void look(void *ctx)
 {
 	struct conn *c = ctx;
 	uint64_t now = loop_now_ms(c->o->loop);
+	uint64_t patience = c->o->timeout_ms;
 	char reason[64];
 
-	if (too_late(c, now) && c->state >= CONN_GREETING && c->state != CONN_BROKEN)
-		conn_take_in(c);
+	if (too_late(c, now, patience) && c->state >= CONN_GREETING && c->state != CONN_BROKEN &&
+	    conn_take_in(c))
+		patience *= TIMEOUTS_BEHIND;
 	if (c->state == CONN_BROKEN)
 		return;
-	if (too_late(c, now)) {
+	if (too_late(c, now, patience)) {
 		snprintf(reason, sizeof reason, "no answer for %llu ms",
 		         (unsigned long long)c->o->timeout_ms);
 		conn_break(c, reason);
@@ -384,6 +395,6 @@ void conn_settle(struct conn *c, uint64_t ms)
 		p.events |= c->writing ? POLLOUT : 0;
 		(void)poll(&p, 1, (int)(until - now));
 		loop_refresh(c->o->loop);
-		conn_take_in(c);
+		(void)conn_take_in(c);
 	}
 }

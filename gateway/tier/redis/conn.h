@@ -116,6 +116,9 @@ static inline bool conn_ready(const struct conn *c)
  * result is borrowed until then, for setting `call`, `ctx`, `more` and `value`. */
 struct command *conn_command(struct conn *c, command_reply *reply);
 
+/* The same however much waits: for the few commands without which the others are worth nothing. */
+struct command *conn_upkeep(struct conn *c, command_reply *reply);
+
 /* The same without answer: for pub/sub's own, which answer by push. False as above. */
 bool conn_say(struct conn *c);
 

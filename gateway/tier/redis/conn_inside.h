@@ -15,8 +15,8 @@ void conn_flush(void *ctx);
 /* Be called when the socket takes more. */
 void conn_want_write(struct conn *c, bool wanted);
 
-/* Read and answer what has come. */
-void conn_take_in(struct conn *c);
+/* Read and answer what has come, some of it at a time. True: there is likely more. */
+bool conn_take_in(struct conn *c);
 
 void conn_break_with_errno(struct conn *c);
 

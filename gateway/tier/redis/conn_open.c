@@ -22,7 +22,7 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
 	loop_refresh(c->o->loop);
 	if (c->state == CONN_BROKEN)
 		return;
-	conn_take_in(c);
+	(void)conn_take_in(c);
 	if (c->tls != NULL)
 		conn_flush(c); /* the handshake may have waited for this */
 }

@@ -223,6 +223,11 @@ void dial_start(struct server *s)
 		open_closed(s, NULL);
 		return;
 	}
+	/* Where the other connection lives: a name may have several addresses. */
+	if (a->master == NULL && (conn_ready(&s->cmd) || conn_ready(&s->sub))) {
+		open_closed(s, a->hosts[0].name);
+		return;
+	}
 	d = calloc(1, sizeof *d);
 	if (d == NULL) {
 		server_retry(s, "out of memory");

@@ -2,6 +2,7 @@
 #include "gateway/tier/redis/registry.h"
 #include "gateway/tier/redis/resp.h"
 
+#include <assert.h>
 #include <hiredis/hiredis.h>
 
 #define RENEWALS 3 /* in the life of a lease */
@@ -26,8 +27,8 @@ bool lease_inc_ok(struct slice inc)
 	return true;
 }
 
-/* Under it something may have been told, which has to be taken back. The oldest is forgotten when
- * there are too many: others find it when its lease is over. */
+/* Under it something may have been told, which has to be moved or taken back. There is room for it: else
+ * nothing was told (restore.c). */
 static void remember_old(struct server *s)
 {
 	unsigned int i = 0;
@@ -37,8 +38,7 @@ static void remember_old(struct server *s)
 	s->registry.told = false;
 	while (i < OLD_INCARNATIONS && s->old[i][0] != '\0')
 		i++;
-	if (i == OLD_INCARNATIONS)
-		memmove(s->old[0], s->old[1], --i * sizeof s->old[0]);
+	assert(i < OLD_INCARNATIONS);
 	memcpy(s->old[i], s->inc, sizeof s->inc);
 }
 
@@ -69,7 +69,7 @@ static uint32_t ask(struct server *s, bool first)
 
 		if (redis_partition_server(s->t, p) != s)
 			continue;
-		cmd = script_call(s, SCRIPT_LEASE, 1, 3, on_lease);
+		cmd = script_upkeep(s, SCRIPT_LEASE, 1, 3, on_lease);
 		if (cmd == NULL)
 			return UINT32_MAX;
 		cmd->value = pack(s->registry.number, first, p);
@@ -82,7 +82,7 @@ static uint32_t ask(struct server *s, bool first)
 	return asked;
 }
 
-/* What cannot be asked now is asked next time; when that lasts, the lease is lost. */
+/* Also when too much waits for Redis: who floods it must not cost everybody their rooms. */
 static void renew(void *ctx)
 {
 	struct server *s = ctx;
@@ -105,7 +105,7 @@ void lease_start(struct server *s)
 	snprintf(s->inc, sizeof s->inc, "%.*s.%u", NODE_ID_LEN, s->t->node, s->registry.number);
 	s->lease_answers = ask(s, true);
 	if (s->lease_answers == UINT32_MAX)
-		conn_break(&s->cmd, "no room for asking for a lease");
+		conn_break(&s->cmd, "out of memory");
 	else if (s->lease_answers == 0)
 		got_all(s); /* so many servers that this one has no partition */
 }
@@ -135,12 +135,18 @@ static void take_expired(struct server *s, unsigned int partition, const struct 
 	}
 }
 
+/* Redis takes no writes, which are many commands' but not PUBLISH's: who is up stays so. A lease that
+ * could not be renewed is asked for next time; when nobody can write, nobody takes it away either. */
 static void refused(struct conn *c, bool first, const struct redisReply *r)
 {
-	if (first)
-		conn_break(c, r->type == REDIS_REPLY_ERROR ? r->str : "no lease was given");
+	struct server *s = c->o->owner;
+
+	if (!first)
+		return;
+	if (s->up)
+		server_later(s);
 	else
-		server_reregister(c->o->owner, "the lease could not be renewed");
+		conn_break(c, r->type == REDIS_REPLY_ERROR ? r->str : "no lease was given");
 }
 
 static void on_lease(struct conn *c, const struct command *cmd, struct redisReply *r)
@@ -149,7 +155,8 @@ static void on_lease(struct conn *c, const struct command *cmd, struct redisRepl
 	bool first = (cmd->value >> 16 & 1) != 0;
 	enum reg_status status;
 
-	if (r == NULL || s->t->closing || cmd->value >> 32 != s->registry.number)
+	if (r == NULL || s->t->closing || cmd->value >> 32 != s->registry.number ||
+	    (first && s->stage != STAGE_LEASE))
 		return;
 	if (!reg_answer(c, SCRIPT_LEASE, r, 1, &status) || (first && status != REG_OK)) {
 		refused(c, first, r);

@@ -47,10 +47,10 @@ static size_t read_members(struct redisReply *const *from, size_t n, struct memb
 
 bool read_room(const struct redisReply *r, struct tier_room *out, struct member **list)
 {
-	size_t n = r->elements - 6;
+	size_t n = r->elements - ROOM_HEAD;
 
 	*list = NULL;
-	for (size_t i = 1; i < 6; i++)
+	for (size_t i = 1; i < ROOM_HEAD; i++)
 		if (!is_count(r->element[i]))
 			return false;
 	*out = (struct tier_room){
@@ -58,7 +58,8 @@ bool read_room(const struct redisReply *r, struct tier_room *out, struct member 
 		.count = (uint64_t)r->element[2]->integer,
 		.users = (uint64_t)r->element[3]->integer,
 		.connections = (uint64_t)r->element[4]->integer,
-		.counts_only = r->element[5]->integer != 0,
+		.gateways = (uint32_t)r->element[5]->integer,
+		.counts_only = r->element[6]->integer != 0,
 	};
 	if (n == 0)
 		return true;
@@ -66,7 +67,7 @@ bool read_room(const struct redisReply *r, struct tier_room *out, struct member 
 	if (*list == NULL)
 		return false;
 	out->members = *list;
-	out->n_members = read_members(r->element + 6, n, *list);
+	out->n_members = read_members(r->element + ROOM_HEAD, n, *list);
 	return true;
 }
 
@@ -80,7 +81,7 @@ static void on_room(struct conn *c, const struct command *cmd, struct redisReply
 
 	if (s->t->closing)
 		return;
-	if (r != NULL && reg_answer(c, SCRIPT_ROOM, r, 6, &status)) {
+	if (r != NULL && reg_answer(c, SCRIPT_ROOM, r, ROOM_HEAD, &status)) {
 		if (status == REG_OK && read_room(r, &room, &list))
 			err = ERR_OK;
 		else
@@ -112,7 +113,8 @@ enum err reg_room(struct server *s, struct slice topic, uint64_t limit, tier_roo
 
 struct named {
 	size_t at, n; /* in gather.text */
-	uint64_t count;
+	uint64_t connections;
+	uint32_t gateways;
 };
 
 /* Names of several partitions; lives until the last has answered. */
@@ -149,7 +151,7 @@ static void gather_free(struct gather *g)
 	free(g);
 }
 
-static bool gather_add(struct gather *g, struct slice name, uint64_t count)
+static bool gather_add(struct gather *g, struct slice name, int64_t connections, int64_t gateways)
 {
 	if (g->n == g->room) {
 		size_t room = g->room == 0 ? 64 : g->room * 2;
@@ -160,36 +162,36 @@ static bool gather_add(struct gather *g, struct slice name, uint64_t count)
 		g->names = names;
 		g->room = room;
 	}
-	g->names[g->n++] = (struct named){ g->text.n, name.n, count };
+	g->names[g->n++] = (struct named){ g->text.n, name.n, (uint64_t)connections,
+		                           (uint32_t)gateways };
 	buf_slice(&g->text, name);
 	return !g->text.failed;
 }
 
-struct row {
-	struct slice name;
-	uint64_t count;
-};
-
 static int by_name(const void *a, const void *b)
 {
-	const struct slice x = ((const struct row *)a)->name, y = ((const struct row *)b)->name;
+	const struct slice x = ((const struct tier_name *)a)->name;
+	const struct slice y = ((const struct tier_name *)b)->name;
 	int order = memcmp(x.p, y.p, x.n < y.n ? x.n : y.n);
 
 	return order != 0 ? order : (x.n > y.n) - (x.n < y.n);
 }
 
 /* Sorted, each name once with the sum of its counts; how many. */
-static size_t merge(const struct gather *g, struct row *rows)
+static size_t merge(const struct gather *g, struct tier_name *rows)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->n; i++)
-		rows[i] = (struct row){ { g->text.p + g->names[i].at, g->names[i].n },
-			                g->names[i].count };
+		rows[i] = (struct tier_name){
+			.name = { g->text.p + g->names[i].at, g->names[i].n },
+			.connections = g->names[i].connections,
+			.gateways = g->names[i].gateways,
+		};
 	qsort(rows, g->n, sizeof *rows, by_name);
 	for (size_t i = 0; i < g->n; i++) {
 		if (n > 0 && slice_eq(rows[n - 1].name, rows[i].name))
-			rows[n - 1].count += rows[i].count;
+			rows[n - 1].connections += rows[i].connections;
 		else
 			rows[n++] = rows[i];
 	}
@@ -198,28 +200,16 @@ static size_t merge(const struct gather *g, struct row *rows)
 
 static void tell(struct gather *g)
 {
-	struct row *rows = malloc((g->n + 1) * sizeof *rows);
-	struct slice *names = malloc((g->n + 1) * sizeof *names);
-	uint64_t *counts = malloc((g->n + 1) * sizeof *counts);
+	struct tier_name *rows = malloc((g->n + 1) * sizeof *rows);
 	size_t n;
 
-	if (rows == NULL || names == NULL || counts == NULL) {
-		g->done(g->ctx, ERR_INTERNAL, NULL, NULL, 0);
-		goto free_all;
+	if (rows == NULL) {
+		g->done(g->ctx, ERR_INTERNAL, NULL, 0);
+		return;
 	}
 	n = merge(g, rows);
-	if (n > g->limit)
-		n = g->limit;
-	for (size_t i = 0; i < n; i++) {
-		names[i] = rows[i].name;
-		counts[i] = rows[i].count;
-	}
-	g->done(g->ctx, ERR_OK, names, counts, n);
-
-free_all:
+	g->done(g->ctx, ERR_OK, rows, n < g->limit ? n : g->limit);
 	free(rows);
-	free(names);
-	free(counts);
 }
 
 static bool name_ok(const struct gather *g, struct slice name)
@@ -234,18 +224,18 @@ static bool name_ok(const struct gather *g, struct slice name)
 /* Names that nobody could have made are left out. False: absurd, or no memory. */
 static bool take_names(struct gather *g, const struct redisReply *r)
 {
-	if (r->type != REDIS_REPLY_ARRAY || r->elements % 2 != 0)
+	if (r->type != REDIS_REPLY_ARRAY || r->elements % 3 != 0)
 		return false;
-	for (size_t i = 0; i < r->elements; i += 2) {
+	for (size_t i = 0; i < r->elements; i += 3) {
 		struct slice name = text_of(r->element[i]);
 
-		if (!is_count(r->element[i + 1]))
+		if (!is_count(r->element[i + 1]) || !is_count(r->element[i + 2]))
 			return false;
 		if (!name_ok(g, name))
 			continue;
 		if (g->nodes)
 			name.n = NODE_ID_LEN;
-		if (!gather_add(g, name, (uint64_t)r->element[i + 1]->integer))
+		if (!gather_add(g, name, r->element[i + 1]->integer, r->element[i + 2]->integer))
 			return false;
 	}
 	return true;
@@ -268,7 +258,7 @@ static void on_names(struct conn *c, const struct command *cmd, struct redisRepl
 		return;
 	if (g->done != NULL && !g->t->closing) {
 		if (g->failed)
-			g->done(g->ctx, ERR_UNAVAILABLE, NULL, NULL, 0);
+			g->done(g->ctx, ERR_UNAVAILABLE, NULL, 0);
 		else
 			tell(g);
 	}

@@ -10,6 +10,8 @@
 #include <openssl/ssl.h>
 #include <stdlib.h>
 
+#define TELL_AGAIN_MS 10000 /* why it is down, when that has changed */
+
 /* --- where things are ------------------------------------------------------------------------------ */
 
 struct server *redis_partition_server(struct redis_tier *t, unsigned int partition)
@@ -33,23 +35,37 @@ struct slice redis_channel(const struct redis_tier *t, struct slice topic, char 
 	return (struct slice){ out, prefix + 1 + topic.n };
 }
 
+/* A name with several addresses fails with another reason at each attempt. */
+static bool is_news(const struct redis_tier *t, const char *reason)
+{
+	return strcmp(t->reason, reason) != 0 &&
+		(t->told_ms == 0 || loop_now_ms(t->loop) >= t->told_ms + TELL_AGAIN_MS);
+}
+
 void redis_link(struct redis_tier *t, const char *reason)
 {
-	bool up = true, lost = false;
+	bool up = true;
 
-	for (unsigned int i = 0; i < t->n_servers; i++) {
+	for (unsigned int i = 0; i < t->n_servers; i++)
 		up &= t->servers[i].up;
-		lost |= t->servers[i].lost;
-	}
 	if (t->closing || (up && t->up) || (!up && reason == NULL) ||
-	    (!up && !t->up && strcmp(t->reason, reason) == 0))
+	    (!up && !t->up && !is_news(t, reason)))
 		return;
 	t->up = up;
+	t->told_ms = loop_now_ms(t->loop);
 	snprintf(t->reason, sizeof t->reason, "%s", up ? "connected" : reason);
-	for (unsigned int i = 0; up && i < t->n_servers; i++)
-		t->servers[i].lost = false;
-	t->metrics->tier_lost += up && lost;
-	t->ev->link(t->ctx, up, up && lost, t->reason);
+	t->ev->link(t->ctx, up, false, t->reason);
+}
+
+void redis_heard_again(struct server *s)
+{
+	struct redis_tier *t = s->t;
+
+	if (!s->lost || t->closing)
+		return;
+	s->lost = false;
+	t->metrics->tier_lost++;
+	t->ev->link(t->ctx, t->up, true, t->reason);
 }
 
 /* --- operations ------------------------------------------------------------------------------------------ */

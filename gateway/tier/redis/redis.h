@@ -28,7 +28,7 @@
 
 #define CHANNEL_MAX (64 + 1 + TOPIC_MAX)   /* prefix, ':', topic */
 #define INCARNATION_MAX (NODE_ID_LEN + 12) /* "NODEID.N" */
-#define OLD_INCARNATIONS 3
+#define OLD_INCARNATIONS 8
 
 /* --- subscriptions (subs.c) ------------------------------------------------------------------- */
 
@@ -79,9 +79,10 @@ struct server {
 	bool scripts_loaded, agreed, leased; /* of `cmd`; agreed: on partitions and servers */
 	bool subscribed;                     /* of `sub` */
 	bool registered;                     /* of `cmd` */
+	bool fits;                           /* it has agreed once */
 	enum stage stage;                    /* which of these is under way */
-	bool up;   /* all of it was reached, and both connections live since */
-	bool lost; /* messages may have been missed since it was up */
+	bool up; /* all of it was reached, and both connections live since */
+	bool lost; /* messages may have been missed since it was subscribed; none are handed up meanwhile */
 
 	char inc[INCARNATION_MAX];                   /* "" before the first */
 	char old[OLD_INCARNATIONS][INCARNATION_MAX]; /* not taken back yet; "" unused */
@@ -117,8 +118,9 @@ struct redis_tier {
 	struct map calls;      /* struct call, by number (calls.c) */
 	uint64_t next_call;
 	bool up;
-	bool closing;           /* no callback goes out any more */
-	char reason[200];       /* as told last */
+	bool closing;     /* no callback goes out any more */
+	char reason[200]; /* as told last, at told_ms */
+	uint64_t told_ms;
 	const char *broken_why; /* of the parcel that was logged last, at broken_ms */
 	uint64_t broken_ms;
 };
@@ -147,6 +149,9 @@ void server_step(struct server *s);
  * everything again under a new incarnation, without breaking a connection. */
 void server_reregister(struct server *s, const char *reason);
 
+/* The stage under way was refused: it begins again after a while, and what is up goes on. */
+void server_later(struct server *s);
+
 /* dial.c: find where the server is (names, Sentinels), then open its closed connections. When there
  * is no finding it: server_retry(). */
 void dial_start(struct server *s);
@@ -160,6 +165,8 @@ void redis_server_open(struct server *s, struct redis_tier *t, unsigned int inde
 void redis_server_close(struct server *s);
 /* A server is up (`reason` NULL), or down and why: tell it when it changes the whole. */
 void redis_link(struct redis_tier *t, const char *reason);
+/* Every topic of this server is subscribed to again: what was missed was missed before this. */
+void redis_heard_again(struct server *s);
 
 /* publish.c */
 enum err redis_publish(struct tier *t, const struct tier_message *m, tier_published *done,

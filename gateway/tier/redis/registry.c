@@ -152,7 +152,7 @@ static enum err outcome(struct conn *c, const struct entering *e, const struct r
 {
 	enum reg_status status;
 
-	if (r == NULL || !reg_answer(c, SCRIPT_ENTER, r, e->list ? 6 : 2, &status))
+	if (r == NULL || !reg_answer(c, SCRIPT_ENTER, r, e->list ? ROOM_HEAD : 2, &status))
 		return ERR_UNAVAILABLE;
 	if (status == REG_LOST)
 		lease_lost(c->o->owner);

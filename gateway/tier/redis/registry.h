@@ -105,8 +105,9 @@ static inline void reg_key(struct server *s, unsigned int partition)
 	script_key(s, partition, "nodes", (struct slice){ NULL, 0 }, (struct slice){ NULL, 0 });
 }
 
-/* A room from the answer of enter or room, or the rev alone; its members are in `*list`, to be freed.
+/* A room from the answer of enter or room (ROOM_HEAD elements, then members), or the rev alone; its members are in `*list`, to be freed.
  * False: absurd, or no memory. */
+#define ROOM_HEAD 7
 bool read_room(const struct redisReply *r, struct tier_room *out, struct member **list);
 bool read_rev(const struct redisReply *r, struct tier_room *out);
 

@@ -7,6 +7,7 @@
 #define UNANSWERED_MOST 64 /* scripts of ours, so that others' commands have their turn */
 #define MEMBERS_MOST 100   /* in one of them */
 #define AGAIN_MS 10        /* when too much waits for Redis */
+#define ROOM_AGAIN_MS 100  /* when too many old incarnations do */
 
 static void more(void *ctx);
 
@@ -106,6 +107,26 @@ static uint64_t own_partitions(const struct server *s)
 	return all;
 }
 
+static void take_back_old(struct server *s)
+{
+	for (unsigned int i = 0; i < OLD_INCARNATIONS; i++)
+		if (s->old[i][0] != '\0')
+			reap_start(s, slice_of(s->old[i]), own_partitions(s), true);
+}
+
+/* One that was forgotten would keep its members until its lease ends, and then they would be seen to
+ * leave who are here. So when this one could not be remembered, nothing is told under it: first one of
+ * the old ones goes, with a notice for each member that it still has. */
+static bool make_room(struct server *s)
+{
+	if (count_old(s) < OLD_INCARNATIONS)
+		return true;
+	if (list_is_empty(&s->registry.reaps))
+		take_back_old(s);
+	timer_set(&s->registry.go, ROOM_AGAIN_MS);
+	return false;
+}
+
 static void finish(struct server *s)
 {
 	struct registry *g = &s->registry;
@@ -114,9 +135,7 @@ static void finish(struct server *s)
 	s->registered = true;
 	log_write(LOG_INFO, "tier.registered", LOG_NUM("server", s->index),
 	          LOG_TEXT("incarnation", s->inc), LOG_NUM("topics", g->topics.n), LOG_END);
-	for (unsigned int i = 0; i < OLD_INCARNATIONS; i++)
-		if (s->old[i][0] != '\0')
-			reap_start(s, slice_of(s->old[i]), own_partitions(s), true);
+	take_back_old(s);
 	server_step(s);
 }
 
@@ -126,6 +145,8 @@ static void more(void *ctx)
 	struct registry *g = &s->registry;
 	struct reg_topic *t;
 
+	if (!g->told && !make_room(s))
+		return;
 	while ((t = next_topic(g)) != NULL && g->unanswered < UNANSWERED_MOST) {
 		if (!tell(s, t)) {
 			timer_set(&g->go, AGAIN_MS);

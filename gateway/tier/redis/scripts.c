@@ -65,10 +65,10 @@ void scripts_load(struct server *s)
 
 	for (enum script i = 0; i < SCRIPTS; i++) {
 		size_t head = sources[i].head ? lua_presence_lua_len : 0;
-		struct command *cmd = conn_command(&s->cmd, on_loaded);
+		struct command *cmd = conn_upkeep(&s->cmd, on_loaded);
 
 		if (cmd == NULL) {
-			conn_break(&s->cmd, "no room for loading scripts");
+			conn_break(&s->cmd, "out of memory");
 			return;
 		}
 		cmd->value = i;
@@ -82,18 +82,31 @@ void scripts_load(struct server *s)
 	}
 }
 
-struct command *script_call(struct server *s, enum script which, size_t keys, size_t args,
-                            command_reply *reply)
+static void begin(struct buf *out, enum script which, size_t keys, size_t args)
 {
-	struct command *cmd = conn_command(&s->cmd, reply);
-	struct buf *out = conn_out(&s->cmd);
-
-	if (cmd == NULL)
-		return NULL;
 	resp_command(out, 3 + keys + args);
 	resp_text(out, "EVALSHA");
 	resp_slice(out, (struct slice){ shas[which], SHA_LEN });
 	resp_u64(out, keys);
+}
+
+struct command *script_call(struct server *s, enum script which, size_t keys, size_t args,
+                            command_reply *reply)
+{
+	struct command *cmd = conn_command(&s->cmd, reply);
+
+	if (cmd != NULL)
+		begin(conn_out(&s->cmd), which, keys, args);
+	return cmd;
+}
+
+struct command *script_upkeep(struct server *s, enum script which, size_t keys, size_t args,
+                              command_reply *reply)
+{
+	struct command *cmd = conn_upkeep(&s->cmd, reply);
+
+	if (cmd != NULL)
+		begin(conn_out(&s->cmd), which, keys, args);
 	return cmd;
 }
 

@@ -23,6 +23,10 @@ void scripts_load(struct server *s);
 struct command *script_call(struct server *s, enum script which, size_t keys, size_t args,
                             command_reply *reply);
 
+/* The same however much waits (see conn_upkeep()). */
+struct command *script_upkeep(struct server *s, enum script which, size_t keys, size_t args,
+                              command_reply *reply);
+
 /* "{PREFIX:P}KIND" or, with a name (and a second one), "{PREFIX:P}KIND:NAME:MORE". */
 void script_key(struct server *s, unsigned int partition, const char *kind, struct slice name,
                 struct slice more);

@@ -99,8 +99,8 @@ void server_reregister(struct server *s, const char *reason)
 {
 	uint64_t now = loop_now_ms(s->t->loop);
 
-	if (!s->leased && !s->registered)
-		return; /* about to, anyway */
+	if ((!s->leased && !s->registered) || s->t->closing)
+		return; /* about to, or not any more */
 	log_write(LOG_WARN, "tier.register_again", LOG_TEXT("reason", reason), LOG_END);
 	s->leased = s->registered = false;
 	lease_stop(s);
@@ -110,6 +110,13 @@ void server_reregister(struct server *s, const char *reason)
 	if (!timer_is_set(&s->retry))
 		timer_set(&s->retry, now >= s->reregistered_ms + REREGISTER_MS ? 0 : REREGISTER_MS);
 	s->reregistered_ms = now;
+}
+
+void server_later(struct server *s)
+{
+	s->stage = STAGE_NONE;
+	if (conn_ready(&s->cmd) && !timer_is_set(&s->retry))
+		timer_set(&s->retry, REREGISTER_MS);
 }
 
 /* --- what Redis refuses ------------------------------------------------------------------------------ */
@@ -156,7 +163,7 @@ bool server_error(struct server *s, const struct redisReply *r)
 		conn_break(&s->cmd, r->str);
 		return true;
 	}
-	if (slice_is(kind, "NOSCRIPT")) {
+	if (slice_is(kind, "NOSCRIPT") && !s->t->closing) {
 		s->scripts_loaded = false;
 		server_reregister(s, "Redis has lost the scripts");
 		if (s->stage == STAGE_NONE && !timer_is_set(&s->retry))
@@ -169,6 +176,7 @@ bool server_error(struct server *s, const struct redisReply *r)
 
 static void on_agreed(struct conn *c, const struct command *cmd, struct redisReply *r)
 {
+	static const char other[] = "the gateways of this prefix use other Redis servers";
 	struct server *s = server_of(c);
 
 	(void)cmd;
@@ -181,16 +189,25 @@ static void on_agreed(struct conn *c, const struct command *cmd, struct redisRep
 		return;
 	}
 	if (strcmp(r->str, "OK") == 0) {
-		s->agreed = true;
+		s->agreed = s->fits = true;
 		server_step(s);
 		return;
 	}
-	log_write(LOG_ERROR, "tier.other_cluster", LOG_NUM("server", s->index),
-	          LOG_SLICE("theirs", ((struct slice){ r->str, r->len < 400 ? r->len : 400 })),
-	          LOG_END);
-	if (s->t->ev->unfit != NULL && !s->t->closing)
-		s->t->ev->unfit(s->t->ctx, "the gateways of this prefix use other Redis servers");
-	conn_break(c, "the gateways of this prefix use other Redis servers");
+	if (!isdigit((unsigned char)r->str[0]) ||
+	    strstr(r->str, " partitions, servers: ") == NULL) {
+		conn_break(c, "an absurd answer to the script meta");
+		return;
+	}
+	if (strcmp(s->reason, other) != 0)
+		log_write(LOG_ERROR, "tier.other_cluster", LOG_NUM("server", s->index),
+		          LOG_SLICE("theirs",
+		                    ((struct slice){ r->str, r->len < 400 ? r->len : 400 })),
+		          LOG_END);
+	/* Who has been part of it stays: it may be another one, the first after Redis has lost its data, that
+	 * is wrong, and must not end all the others. */
+	if (s->t->ev->unfit != NULL && !s->fits && !s->t->closing)
+		s->t->ev->unfit(s->t->ctx, other);
+	conn_break(c, other);
 }
 
 /* With one server its name does not matter: hosts have several. */
@@ -199,7 +216,7 @@ static void agree(struct server *s)
 	struct redis_tier *t = s->t;
 	struct buf names;
 
-	if (script_call(s, SCRIPT_META, 1, 2, on_agreed) == NULL) {
+	if (script_upkeep(s, SCRIPT_META, 1, 2, on_agreed) == NULL) {
 		conn_break(&s->cmd, "out of memory");
 		return;
 	}
@@ -288,7 +305,9 @@ static bool on_push(struct conn *c, struct redisReply *r)
 		return false;
 	topic = topic_of(s, r->element[1]);
 	if (strcmp(r->element[0]->str, "message") == 0) {
-		if (topic.p != NULL && is_text(r->element[2]))
+		/* What comes before all is subscribed to again would stand before the gap that tells of
+		 * what was missed: it is part of the loss. */
+		if (topic.p != NULL && is_text(r->element[2]) && !s->lost)
 			redis_receive(s, topic, r->element[2]->str, r->element[2]->len);
 	} else if (strcmp(r->element[0]->str, "subscribe") == 0) {
 		subs_confirmed(s, topic, true);

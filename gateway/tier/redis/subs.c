@@ -111,6 +111,19 @@ static bool say(struct server *s, struct list *from, const char *verb, uint8_t s
 	return true;
 }
 
+/* All that is wanted is subscribed to again: from here on nothing is missed. */
+static void restored(struct server *s)
+{
+	struct subs *subs = &s->subs;
+
+	if (!subs->restoring || subs->unconfirmed > 0 || !list_is_empty(&subs->asking))
+		return;
+	subs->restoring = false;
+	s->subscribed = true;
+	redis_heard_again(s);
+	server_step(s);
+}
+
 static void send(void *ctx)
 {
 	struct server *s = ctx;
@@ -122,6 +135,7 @@ static void send(void *ctx)
 	while (say(s, &s->subs.dropping, "UNSUBSCRIBE", SUB_LEAVING))
 		;
 	conn_ping(&s->sub); /* or nobody would notice that these are not heard */
+	restored(s);        /* nobody may want any more what was to be asked for */
 }
 
 static void ask(struct server *s, struct sub *u)
@@ -282,11 +296,7 @@ void subs_confirmed(struct server *s, struct slice topic, bool is_on)
 		off(s, u);
 	if (!list_is_empty(&s->subs.asking) || !list_is_empty(&s->subs.dropping))
 		loop_defer(s->t->loop, &s->subs.send);
-	if (s->subs.restoring && s->subs.unconfirmed == 0 && list_is_empty(&s->subs.asking)) {
-		s->subs.restoring = false;
-		s->subscribed = true;
-		server_step(s);
-	}
+	restored(s);
 }
 
 /* --- a connection is lost, and comes again --------------------------------------------------------------------- */
@@ -340,11 +350,7 @@ void subs_restore(struct server *s)
 		u->wanted = true;
 	}
 	loop_defer(s->t->loop, &s->subs.send);
-	if (!list_is_empty(&s->subs.asking) || s->subs.unconfirmed > 0)
-		return;
-	s->subs.restoring = false;
-	s->subscribed = true;
-	server_step(s);
+	restored(s);
 }
 
 void subs_init(struct server *s)

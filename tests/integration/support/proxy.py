@@ -7,9 +7,11 @@ take `which` mean "sub", "cmd" or (None) both kinds, and those connections that 
 
 import asyncio
 import contextlib
+import re
 import socket
 import struct
 
+COMMANDS = re.compile(rb"roomcast-\w+-cmd\r\n")  # the name that a command connection gives itself
 UP, DOWN = "up", "down"  # to Redis, to the gateway
 
 
@@ -22,6 +24,7 @@ class Way:
         self.open = asyncio.Event()
         self.open.set()
         self.left = None  # bytes that may still pass, then it stalls
+        self.ends = False  # …or the connection ends
         self.passed = 0
 
     def stall(self):
@@ -41,6 +44,8 @@ class Way:
                 await asyncio.sleep(self.link.proxy.delay_s)
             if self.name == UP and b"SUBSCRIBE\r\n" in data.upper():
                 self.link.subscriber = True
+            if self.name == UP and self.link.proxy.cuts and COMMANDS.search(data):
+                self.link.down.left, self.link.down.ends = self.link.proxy.cuts.pop(0), True
             while data:
                 await self.open.wait()
                 n = len(data) if self.left is None else min(self.left, len(data))
@@ -49,6 +54,9 @@ class Way:
                 if self.left is not None:
                     self.left -= n
                     if self.left == 0:
+                        if self.ends:
+                            await self.writer.drain()
+                            return
                         self.stall()
                 await self.writer.drain()
 
@@ -95,6 +103,7 @@ class Proxy:
         self.delay_s = 0
         self.stalled = None  # the direction in which new connections are stalled too, or "both"
         self.taken = 0  # connections so far
+        self.cuts = []  # each command connection to come ends after the next so many bytes of answers
 
     async def __aenter__(self):
         await self.listen(0)

@@ -43,8 +43,8 @@ def free_port():
 
 def line(name, values):
     """One line of its configuration file. A tuple is several arguments."""
-    values = values if isinstance(values, tuple) else (values,)
-    return " ".join([name, *(v if re.fullmatch(r"[\w./:-]+", v) else f'"{v}"' for v in map(str, values))])
+    words = map(str, values if isinstance(values, tuple) else (values,))
+    return " ".join([name, *(w if re.fullmatch(r"[\w./:-]+", w) else f'"{w}"' for w in words)])
 
 
 def text(value):

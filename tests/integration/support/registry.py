@@ -78,9 +78,9 @@ async def settled(redis, rooms, timeout=5, **where):
     differs = []
 
     def true():
-        found = read(redis, **where)
         differs[:] = []
         try:
+            found = read(redis, **where)  # key by key: somebody may be moving meanwhile
             found.check()
         except AssertionError as e:
             differs.append(str(e))

@@ -42,12 +42,14 @@ local function refuse_nothing()
 	call('DEL', P .. '-')
 end
 
+-- And on how many gateways they are.
 local function connections()
-	local sum = 0
+	local sum, gateways = 0, 0
 	for _, count in ipairs(call('HVALS', c)) do
 		sum = sum + count
+		gateways = gateways + (tonumber(count) > 0 and 1 or 0)
 	end
-	return sum
+	return sum, gateways
 end
 
 -- A member came to (or went from) the seats: count, and tell everybody in this very step.
@@ -95,9 +97,11 @@ local function save()
 	end
 end
 
--- {0, rev, count, users, connections, counts only, members...}; above `limit` without members.
+-- {0, rev, count, users, connections, gateways, counts only, members...}; above `limit` without
+-- members.
 local function room(limit)
-	local answer = { 0, rev, n, call('HLEN', u), connections(), n > limit and 1 or 0 }
+	local sum, gateways = connections()
+	local answer = { 0, rev, n, call('HLEN', u), sum, gateways, n > limit and 1 or 0 }
 	if n == 0 or n > limit then
 		return answer
 	end
