@@ -220,18 +220,15 @@ void session_dropped(struct session *s, int why, uint32_t messages)
 	s->counts.messages_dropped += messages;
 }
 
-/* Who was refused is many when it is an attack. */
-static enum log_level close_level(const struct session *s, enum close_why why)
-{
-	bool usual = why == CLOSE_NORMAL || why == CLOSE_RESTART || why == CLOSE_TRY_LATER;
-
-	return usual || !s->counted ? LOG_DEBUG : LOG_INFO;
-}
-
 static void log_close(const struct session *s, enum close_why why)
 {
-	log_write(close_level(s, why), "client.closing", LOG_SLICE("client", session_id(s)),
-	          LOG_NUM("code", close_code(why)), LOG_TEXT("reason", close_reason(why)),
+	/* Who was refused is many when it is an attack. */
+	bool usual = why == CLOSE_NORMAL || why == CLOSE_RESTART || why == CLOSE_TRY_LATER ||
+		!s->counted;
+
+	log_write(usual ? LOG_DEBUG : LOG_INFO, "client.closing",
+	          LOG_SLICE("client", session_id(s)), LOG_NUM("code", close_code(why)),
+	          LOG_TEXT("reason", close_reason(why)),
 	          LOG_SLICE("address", ((struct slice){ s->address->text, s->address->len })),
 	          LOG_END);
 }
