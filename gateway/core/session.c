@@ -384,19 +384,6 @@ void client_barrier(struct session *s, bool stands)
 	session_go_on(s);
 }
 
-void session_alive(struct session *s)
-{
-	heartbeat_heard(s);
-}
-
-void session_pong(struct session *s, uint64_t round_trip_us)
-{
-	histogram_add(&s->hub->metrics->ping_round_trip_seconds, round_trip_us);
-	s->counts.round_trip_us = round_trip_us == 0 ? 1
-		: round_trip_us < UINT32_MAX         ? (uint32_t)round_trip_us
-						     : UINT32_MAX;
-}
-
 /* --- output ------------------------------------------------------------------------------------------- */
 
 static void wake(struct session *s)
