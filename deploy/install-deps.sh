@@ -39,7 +39,7 @@ done
 
 build='gcc libc6-dev cmake ninja-build git curl ca-certificates
 	libevent-dev libcjson-dev libssl-dev libinih-dev libcmocka-dev libcurl4-openssl-dev libncurses-dev'
-test='python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-websockets python3-requests python3-jsonschema redis-server redis-tools
+test='python3 python3-pytest python3-pytest-timeout python3-pytest-xdist python3-websockets python3-requests python3-jsonschema python3-jwt python3-cryptography redis-server redis-tools
 	valgrind clang clang-format procps iproute2 psmisc util-linux openssl tmux groff-base
 	node:nodejs npm:npm'
 engine='docker:docker.io dockerd:docker.io docker-compose:docker-compose iptables:iptables mmdebstrap:mmdebstrap
@@ -71,8 +71,8 @@ case "$ID $VERSION_ID" in
     OpenSSL >= 3.0, inih, cmocka >= 1.1.5, libcurl >= 7.85, ncurses; cmake >= 3.25, ninja, a C11 compiler
   and build with: cmake --preset release && cmake --build --preset release
   For the tests also:
-    python3 with pytest, pytest-timeout, pytest-xdist, websockets, requests and jsonschema; redis-server, valgrind,
-    clang with its run-time library, clang-format 14, node >= 18 with npm, chromium, tmux, groff"
+    python3 with pytest, pytest-timeout, pytest-xdist, websockets, requests, jsonschema and PyJWT (with cryptography);
+    redis-server, valgrind, clang with its run-time library, clang-format 14, node >= 18 with npm, chromium, tmux, groff"
 	;;
 esac
 [ $tests = no ] || build="$build $test"

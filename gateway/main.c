@@ -7,6 +7,7 @@
 #include "broker-common/version.h"
 #include "gateway/base/config.h"
 #include "gateway/base/healthcheck.h"
+#include "gateway/base/keys.h"
 #include "gateway/base/loop.h"
 #include "gateway/base/metrics.h"
 #include "gateway/core/hub.h"
@@ -42,6 +43,7 @@ struct gateway {
 	struct config *config;
 	struct loop *loop;
 	struct metrics metrics;
+	struct jwt_keys *keys; /* NULL: open mode */
 	struct server *server;
 	struct hub *hub;
 	char **argv;
@@ -95,6 +97,8 @@ static void on_reload(void *ctx)
 	if (config_reload(g->config, g->argc, g->argv, environ, &fixed, &error)) {
 		set_log(g->config);
 		hub_reconfigure(g->hub);
+		if (g->keys != NULL)
+			keys_reload(g->keys);
 		server_reconfigure(g->server);
 		g->metrics.reloads++;
 		log_write(LOG_INFO, "config.reloaded", LOG_SLICE("needs_restart", buf_view(&fixed)),
@@ -209,6 +213,22 @@ static bool watch_signals(struct gateway *g, struct buf *error)
 	return false;
 }
 
+static bool open_keys(struct gateway *g, struct buf *error)
+{
+	if (!keys_configured(g->config)) {
+		if (!server_is_loopback(g->server))
+			log_write(LOG_WARN, "gateway.open",
+			          LOG_TEXT("listen", server_address(g->server)),
+			          LOG_TEXT("reason",
+			                   "no keys are configured (jwt_...): everybody "
+			                   "may do everything"),
+			          LOG_END);
+		return true;
+	}
+	g->keys = keys_open(g->config, g->loop, &g->metrics, error);
+	return g->keys != NULL;
+}
+
 static bool start(struct gateway *g, struct buf *error)
 {
 	struct server_options so = { .config = g->config, .metrics = &g->metrics };
@@ -232,8 +252,9 @@ static bool start(struct gateway *g, struct buf *error)
 	so.loop = ho.loop = g->loop;
 	so.descriptors = g->descriptors;
 	g->server = server_open(&so, error);
-	if (g->server == NULL || !watch_signals(g, error))
+	if (g->server == NULL || !watch_signals(g, error) || !open_keys(g, error))
 		return false;
+	ho.keys = g->keys;
 	g->hub = hub_open(&ho);
 	if (g->hub == NULL || !server_start(g->server, g->hub)) {
 		buf_str(error, "the gateway could not be started");
@@ -246,6 +267,7 @@ static void stop(struct gateway *g)
 {
 	server_close(g->server);
 	hub_close(g->hub);
+	keys_close(g->keys);
 	server_free(g->server);
 	loop_free(g->loop);
 }
@@ -310,13 +332,22 @@ static bool check_tier(const struct config *c, struct buf *error, bool *unreadab
 	return t->check == NULL || t->check(c, error, unreadable);
 }
 
+/* What only reading its files can tell. */
+static bool check_files(const struct config *c, struct buf *error, bool *unreadable)
+{
+	if (!check_tier(c, error, unreadable))
+		return false;
+	*unreadable = false;
+	return !keys_configured(c) || keys_check(c, error);
+}
+
 static int act(enum config_action action, struct config *c, int argc, char **argv,
                struct buf *error)
 {
 	bool unreadable;
 
 	if (action == CONFIG_CHECK || action == CONFIG_RUN) {
-		if (!check_tier(c, error, &unreadable) || !server_check(c, error, &unreadable))
+		if (!check_files(c, error, &unreadable) || !server_check(c, error, &unreadable))
 			return fail(unreadable ? EXIT_FAILED : EXIT_USAGE, error);
 	}
 	switch (action) {

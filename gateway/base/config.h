@@ -23,6 +23,9 @@ struct room_policy {
 /* Of the option `tier`. */
 enum { TIER_MEMORY, TIER_REDIS };
 
+/* Who may join or publish, of a room's policy. */
+enum { POLICY_GRANTED, POLICY_USERS, POLICY_EVERYONE, POLICY_NOBODY };
+
 enum { PRESENCE_OPTIONAL, PRESENCE_ON, PRESENCE_OFF };
 
 struct config {

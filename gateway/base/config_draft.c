@@ -207,6 +207,26 @@ static bool check_redis(struct config_draft *d)
 	return true;
 }
 
+/* With keys a door that leaves tokens in logs of proxies is opened only by who says so, and one that
+ * believes everybody not at all. */
+static bool check_keys(struct config_draft *d)
+{
+	static const size_t keys[] = { CONFIG_ROW_jwt_hmac_secret_file,
+		                       CONFIG_ROW_jwt_public_key_file, CONFIG_ROW_jwt_jwks_file,
+		                       CONFIG_ROW_jwt_jwks_url };
+	size_t i = 0;
+
+	while (i < sizeof keys / sizeof *keys && **row_text(&config_rows[keys[i]], d->c) == '\0')
+		i++;
+	if (i == sizeof keys / sizeof *keys)
+		return true;
+	if (d->from[CONFIG_ROW_allow_query_token] == FROM_PROFILE)
+		d->c->allow_query_token = false;
+	if (!d->c->allow_user_param)
+		return true;
+	return refuse_pair(d, CONFIG_ROW_allow_user_param, "off with keys, as with", keys[i]);
+}
+
 bool draft_check(struct config_draft *d)
 {
 	const struct config *c = d->c;
@@ -220,5 +240,5 @@ bool draft_check(struct config_draft *d)
 	if ((*c->tls_cert == '\0') != (*c->tls_key == '\0'))
 		return refuse_pair(d, CONFIG_ROW_tls_cert, "given together with",
 		                   CONFIG_ROW_tls_key);
-	return check_addresses(d) && check_redis(d);
+	return check_addresses(d) && check_redis(d) && check_keys(d);
 }

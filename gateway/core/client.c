@@ -4,6 +4,7 @@
 #include "gateway/core/client.h"
 
 #include "broker-common/log.h"
+#include "gateway/core/login.h"
 #include "gateway/core/quota.h"
 #include "gateway/core/session_core.h"
 
@@ -112,11 +113,17 @@ void request_end(struct request *r)
 
 /* --- what is allowed ------------------------------------------------------------------------------ */
 
-/* No keys can be configured yet: everybody may do everything (open mode). */
-bool client_may(const struct session *s, enum grant g, const struct topic *t)
+struct slice client_info(const struct session *s)
 {
-	(void)s, (void)g, (void)t;
-	return true;
+	return login_info(s);
+}
+
+void client_turn_away(struct session *s, struct slice id, enum err e)
+{
+	s->hub->metrics->connections_refused[REFUSED_UNAUTHENTICATED]++;
+	if (e != ERR_UNAVAILABLE)
+		client_error(s, id, e, NULL);
+	session_deny(s, e);
 }
 
 bool client_room_has_presence(const struct session *s, struct slice room)

@@ -7,6 +7,7 @@
 #include "broker-common/buf.h"
 #include "broker-common/envelope.h"
 #include "broker-common/list.h"
+#include "broker-common/token.h"
 #include "gateway/core/session.h"
 #include "gateway/tier/tier.h"
 
@@ -100,8 +101,20 @@ void client_confirm(struct session *s, struct slice event_id);
 
 /* --- what is allowed ------------------------------------------------------------------------------------- */
 
-enum grant { GRANT_JOIN, GRANT_PUBLISH, GRANT_PRESENCE };
+/* By its token, by the room's policy, or because no keys are configured. */
 bool client_may(const struct session *s, enum grant g, const struct topic *t);
+
+/* Whether the room's policy lets it join whatever its token says. */
+bool client_is_admitted(const struct session *s, const struct topic *room);
+
+/* Whether the room takes a message of this size now (its policy): ERR_TOO_BIG, ERR_RATE_LIMITED. */
+enum err client_room_takes(struct session *s, const struct topic *t, size_t payload_n) must_check;
+
+/* Whether it may see who is in the room, once it is a member. */
+bool client_may_see(const struct session *s, const struct topic *room);
+
+/* What its token says of it (raw JSON), which is shown instead of what it says itself; or NULL. */
+struct slice client_info(const struct session *s);
 
 /* Whether the room's members may be seen at all (its policy). */
 bool client_room_has_presence(const struct session *s, struct slice room);
@@ -109,7 +122,19 @@ bool client_room_has_presence(const struct session *s, struct slice room);
 /* One frame more, `cost` times: false above the rate. Closes with 4029 when it does not stop. */
 bool client_rate(struct session *s, uint32_t cost);
 
-/* A promised `hello` has come. */
+/* A promised `hello` has come; client_login() first. */
 void client_hello(struct session *s);
+
+/* --- tokens ------------------------------------------------------------------------------------------------ */
+
+/* The token of `hello` (NULL: none came). Not ERR_OK: client_turn_away(). */
+enum err client_login(struct session *s, struct slice token) must_check;
+
+/* Tell why, and close: 4001, 4002, or with `reconnect` 1013 when the keys are not there yet. */
+void client_turn_away(struct session *s, struct slice id, enum err e);
+
+/* A new token instead of the one it has; ERR_OK: it has been answered, or will be. ERR_FORBIDDEN: it is another
+ * user's. */
+enum err client_refresh(struct session *s, struct slice token, struct slice id) must_check;
 
 #endif

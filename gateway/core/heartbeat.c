@@ -131,3 +131,16 @@ void heartbeat_heard(struct session *s)
 	list_remove(&s->beat);
 	list_push(&s->hub->beat.fresh, &s->beat);
 }
+
+void session_alive(struct session *s)
+{
+	heartbeat_heard(s);
+}
+
+void session_pong(struct session *s, uint64_t round_trip_us)
+{
+	histogram_add(&s->hub->metrics->ping_round_trip_seconds, round_trip_us);
+	s->counts.round_trip_us = round_trip_us == 0 ? 1
+		: round_trip_us < UINT32_MAX         ? (uint32_t)round_trip_us
+						     : UINT32_MAX;
+}

@@ -8,6 +8,7 @@
 #include "gateway/core/inquiry.h"
 #include "gateway/core/presence.h"
 #include "gateway/core/quota.h"
+#include "gateway/core/rooms.h"
 #include "gateway/core/session_core.h"
 
 #include <assert.h>
@@ -98,6 +99,7 @@ struct hub *hub_open(const struct hub_options *o)
 	h->loop = o->loop;
 	h->config = o->config;
 	h->metrics = o->metrics;
+	h->keys = o->keys;
 	h->dispatch = o->dispatch;
 	h->unfit = o->unfit;
 	h->unfit_ctx = o->unfit_ctx;
@@ -108,6 +110,7 @@ struct hub *hub_open(const struct hub_options *o)
 	map_init(&h->sessions, session_key);
 	map_init(&h->channels, channel_key);
 	map_init(&h->addresses, address_key);
+	rooms_init(h);
 	list_init(&h->ending);
 	list_init(&h->requests);
 	list_init(&h->ups);
@@ -176,6 +179,7 @@ void hub_close(struct hub *h)
 	map_fini(&h->channels);
 	map_fini(&h->sessions);
 	map_fini(&h->addresses);
+	rooms_fini(h);
 	buf_fini(&h->text);
 	assert(h->budget.used == 0);
 	free(h);

@@ -12,6 +12,7 @@
 #include "gateway/tier/tier.h"
 
 struct hub;
+struct jwt_keys;
 struct session;
 
 struct hub_options {
@@ -19,7 +20,8 @@ struct hub_options {
 	const struct config *config; /* read afresh at each use, so a reload needs no copy */
 	struct metrics *metrics;
 	const struct tier_ops *tier;
-	void *medium; /* for the tier */
+	void *medium;          /* for the tier */
+	struct jwt_keys *keys; /* of tokens, longer lived than the hub; NULL: open mode */
 
 	/* A frame from a client, when its turn has come: verbs/dispatch.c. */
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);

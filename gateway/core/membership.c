@@ -13,6 +13,7 @@ struct entry {
 	struct list_node waiting; /* of channel.waiting */
 	struct channel *channel;
 	bool presence; /* wished, and the room allows it */
+	bool sees;     /* it may be told of the others */
 	bool seated;   /* it had a seat when it asked */
 	bool again;    /* so, and now it shall be seen */
 	bool counted;  /* in session.n_entering */
@@ -51,13 +52,13 @@ static enum err take_seat(struct entry *e, const struct tier_room *room)
 	if (seat == NULL && e->seated) /* an operator took it away meanwhile */
 		return ERR_NOT_JOINED;
 	if (seat == NULL)
-		return channel_add(c, s, e->presence, e->presence, room->rev) ? ERR_OK
-									      : ERR_INTERNAL;
+		return channel_add(c, s, e->presence, e->sees, room->rev) ? ERR_OK : ERR_INTERNAL;
 	if (e->again) {
 		struct channel_member *m = &c->members[seat->at];
 
-		c->n_seeing += !m->sees;
-		m->visible = m->sees = true;
+		c->n_seeing += e->sees && !m->sees;
+		m->visible = true;
+		m->sees |= e->sees;
 		m->seen_rev = room->rev;
 	}
 	return ERR_OK;
@@ -200,6 +201,14 @@ static void on_listed(void *ctx, enum err err, const struct tier_room *room)
 	entry_end(e, err, room);
 }
 
+/* Where every member is seen, not each need see the others. */
+static bool may_see(const struct session *s, const struct channel *c)
+{
+	struct topic t = { TOPIC_ROOM, channel_topic(c), channel_name(c) };
+
+	return client_may_see(s, &t);
+}
+
 enum err membership_enter(struct session *s, const struct membership_wish *w, tier_room_done *done,
                           void *ctx)
 {
@@ -223,6 +232,7 @@ enum err membership_enter(struct session *s, const struct membership_wish *w, ti
 		goto put_channel;
 	e->presence = w->kind == TOPIC_ROOM && c->presence != PRESENCE_OFF &&
 		(w->presence || c->presence == PRESENCE_ON);
+	e->sees = e->presence && may_see(s, c);
 	e->listed = w->presence;
 	e->seated = seat != NULL;
 	e->again = seat != NULL && e->presence && !c->members[seat->at].visible;

@@ -2,6 +2,7 @@
 
 #include "broker-common/log.h"
 #include "gateway/base/memory.h"
+#include "gateway/core/login.h"
 #include "gateway/core/session_core.h"
 
 #include <assert.h>
@@ -103,21 +104,25 @@ bool quota_error(struct session *s, enum err e)
 	return ++s->errors > (uint64_t)s->hub->config->max_errors;
 }
 
-static int64_t burst(const struct config *c)
+/* A token's own rate has the burst that goes with it. */
+static int64_t burst(const struct session *s)
 {
-	return c->rate_burst > 0 ? c->rate_burst : 2 * c->max_rate;
+	const struct config *c = s->hub->config;
+	int64_t rate = login_max_rate(s);
+
+	return c->rate_burst > 0 && rate == c->max_rate ? c->rate_burst : 2 * rate;
 }
 
 /* A token bucket; who goes on sending above it is closed after as many refusals in a minute as
  * its burst. */
 bool client_rate(struct session *s, uint32_t cost)
 {
-	const struct config *c = s->hub->config;
 	uint64_t now = loop_now_ms(s->hub->loop);
-	int64_t most = burst(c) * 1000, since = (int64_t)(now - s->rate.at_ms);
+	int64_t most = burst(s) * 1000, since = (int64_t)(now - s->rate.at_ms);
+	int64_t rate = login_max_rate(s);
 
 	/* Long silence fills the bucket; no product that could overflow. */
-	s->rate.milli = since > most / c->max_rate ? most : s->rate.milli + since * c->max_rate;
+	s->rate.milli = since > most / rate ? most : s->rate.milli + since * rate;
 	if (s->rate.milli > most)
 		s->rate.milli = most;
 	s->rate.at_ms = now;
@@ -128,7 +133,7 @@ bool client_rate(struct session *s, uint32_t cost)
 	s->hub->metrics->rate_limited++;
 	s->counts.rate_limited++;
 	turn_minute(s);
-	if (++s->limited > (uint64_t)burst(c))
+	if (++s->limited > (uint64_t)burst(s))
 		session_close(s, CLOSE_RATE_LIMIT);
 	return false;
 }

@@ -1,6 +1,7 @@
 #include "gateway/core/session_core.h"
 
 #include "broker-common/log.h"
+#include "gateway/core/login.h"
 #include "gateway/core/quota.h"
 
 #include <assert.h>
@@ -97,6 +98,7 @@ static void session_free(struct session *s)
 	}
 	session_forget_acks(s);
 	queue_fini(&s->queue);
+	login_free(s->login);
 	free(s->user);
 	free(s);
 }
@@ -107,15 +109,34 @@ void session_unref(struct session *s)
 		session_free(s);
 }
 
+/* Its name, its place in the maps, its first heartbeat. */
+static bool enrol(struct session *s, const struct session_options *o)
+{
+	struct hub *h = s->hub;
+	struct slice user = o->login != NULL ? o->login->user : o->user;
+
+	if ((user.p != NULL && !session_set_user(s, user)) || !map_add(&h->sessions, &s->node))
+		return false;
+	if (!quota_count(s, o->address)) {
+		map_remove(&h->sessions, &s->node);
+		return false;
+	}
+	heartbeat_add(s);
+	return true;
+}
+
 static struct session *session_make(struct hub *h, const struct session_options *o, bool counted)
 {
 	struct session *s = calloc(1, sizeof *s);
 
-	if (s == NULL)
+	if (s == NULL) {
+		login_free(o->login);
 		return NULL;
+	}
 	s->hub = h;
 	s->ops = o->ops;
 	s->transport = o->transport;
+	s->login = o->login;
 	s->hello_due = o->hello;
 	s->counted = counted;
 	s->refs = 1;                   /* the transport's, until session_gone() */
@@ -127,23 +148,9 @@ static struct session *session_make(struct hub *h, const struct session_options 
 	queue_init(&s->queue);
 	s->queue.held = true; /* nothing comes before the welcome */
 	draw_id(s);
-	if (o->user.p != NULL) {
-		s->user = malloc(o->user.n);
-		if (s->user == NULL)
-			goto fail;
-		memcpy(s->user, o->user.p, o->user.n);
-		s->user_n = (uint8_t)o->user.n;
-	}
-	if (!map_add(&h->sessions, &s->node))
-		goto fail;
-	if (!quota_count(s, o->address)) {
-		map_remove(&h->sessions, &s->node);
-		goto fail;
-	}
-	heartbeat_add(s);
-	return s;
-
-fail:
+	if (enrol(s, o))
+		return s;
+	login_free(s->login);
 	free(s->user);
 	free(s);
 	return NULL;
@@ -156,7 +163,7 @@ struct session *session_open(struct hub *h, const struct session_options *o)
 	if (s == NULL)
 		return NULL;
 	log_write(LOG_DEBUG, "client.opened", LOG_SLICE("client", session_id(s)),
-	          LOG_SLICE("address", o->address), LOG_END);
+	          LOG_SLICE("address", o->address), LOG_SLICE("jti", login_id(s)), LOG_END);
 	if (!s->hello_due)
 		session_welcome(s);
 	return s;
@@ -169,6 +176,15 @@ struct session *session_open_refused(struct hub *h, const struct session_options
 	if (s == NULL)
 		return NULL;
 	session_refuse(s, h->link.up ? "full" : "tier");
+	return s;
+}
+
+struct session *session_open_denied(struct hub *h, const struct session_options *o, enum err why)
+{
+	struct session *s = session_make(h, o, false);
+
+	if (s != NULL)
+		session_deny(s, why);
 	return s;
 }
 
@@ -206,10 +222,13 @@ void session_dropped(struct session *s, int why, uint32_t messages)
 
 static void log_close(const struct session *s, enum close_why why)
 {
-	log_write(why == CLOSE_NORMAL || why == CLOSE_RESTART || why == CLOSE_TRY_LATER ? LOG_DEBUG
-	                                                                                : LOG_INFO,
-	          "client.closing", LOG_SLICE("client", session_id(s)),
-	          LOG_NUM("code", close_code(why)), LOG_TEXT("reason", close_reason(why)),
+	/* Who was refused is many when it is an attack. */
+	bool usual = why == CLOSE_NORMAL || why == CLOSE_RESTART || why == CLOSE_TRY_LATER ||
+		!s->counted;
+
+	log_write(usual ? LOG_DEBUG : LOG_INFO, "client.closing",
+	          LOG_SLICE("client", session_id(s)), LOG_NUM("code", close_code(why)),
+	          LOG_TEXT("reason", close_reason(why)),
 	          LOG_SLICE("address", ((struct slice){ s->address->text, s->address->len })),
 	          LOG_END);
 }
@@ -223,6 +242,7 @@ void session_close(struct session *s, enum close_why why)
 	s->why = (uint8_t)why;
 	s->hub->metrics->connections_closed[why]++;
 	list_remove(&s->beat);
+	login_stop(s);
 	client_hold(s, false);
 	/* Who did not read what waited will not read more of it. */
 	if (why == CLOSE_TOO_SLOW || why == CLOSE_HEARTBEAT)
@@ -249,6 +269,7 @@ void session_gone(struct session *s, int code, struct slice reason)
 		session_unref(s);
 	}
 	list_remove(&s->beat);
+	login_stop(s);
 	map_remove(&s->hub->sessions, &s->node);
 	quota_drop(s);
 	end_later(s);
@@ -361,19 +382,6 @@ void client_barrier(struct session *s, bool stands)
 	assert(s->barriers > 0);
 	s->barriers--;
 	session_go_on(s);
-}
-
-void session_alive(struct session *s)
-{
-	heartbeat_heard(s);
-}
-
-void session_pong(struct session *s, uint64_t round_trip_us)
-{
-	histogram_add(&s->hub->metrics->ping_round_trip_seconds, round_trip_us);
-	s->counts.round_trip_us = round_trip_us == 0 ? 1
-		: round_trip_us < UINT32_MAX         ? (uint32_t)round_trip_us
-						     : UINT32_MAX;
 }
 
 /* --- output ------------------------------------------------------------------------------------------- */

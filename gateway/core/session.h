@@ -15,6 +15,7 @@
 #include "broker-common/slice.h"
 
 struct hub;
+struct login;
 struct session;
 
 /* What carries a session's bytes; called by the session, never the other way round inside. */
@@ -37,7 +38,8 @@ struct transport_ops {
 struct session_options {
 	const struct transport_ops *ops;
 	void *transport;
-	struct slice user;    /* NULL: anonymous */
+	struct slice user;    /* NULL: anonymous, or the login's */
+	struct login *login;  /* its token, taken over also on failure; NULL: none */
 	struct slice address; /* of the peer, for logs */
 	bool hello;           /* a `hello` frame has been promised: wait for it */
 };
@@ -70,6 +72,10 @@ struct session *session_open(struct hub *h, const struct session_options *o);
 /* The upgrade is done but there is no place (`hello` clients hear it so): sends `reconnect` and closes
  * with 1013. A session like another, but it counts nowhere. */
 struct session *session_open_refused(struct hub *h, const struct session_options *o);
+
+/* The same for one whose token is no good (`hello` clients hear it so): closed with 4001, 4002, or 1013 where the
+ * keys are not there yet. */
+struct session *session_open_denied(struct hub *h, const struct session_options *o, enum err why);
 
 /* One whole text message from the client; `text` may be written to during the call. */
 void session_input(struct session *s, char *text, size_t n);

@@ -47,6 +47,13 @@ void session_welcome(struct session *s);
 /* Send it away before its welcome: `reconnect`, close 1013. */
 void session_refuse(struct session *s, const char *reason);
 
+/* Send it away before its welcome because of its token: 4001, 4002, or 1013 for ERR_UNAVAILABLE. */
+void session_deny(struct session *s, enum err why);
+
+/* Whose it is from now on; false: no memory. It had none. */
+bool session_set_user(struct session *s, struct slice user) must_check;
+void session_drop_user(struct session *s);
+
 /* The frames of `reconnect` before a close that shall not be for ever. */
 void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason);
 

@@ -16,6 +16,8 @@
 #define CLIENT_ID_LEN (NODE_ID_LEN + 1 + 12) /* node, '-', 60 random bits in base 32 */
 
 struct channel;
+struct jwt_keys;
+struct login;
 
 /* A session's place in a channel; the channel's array points back. */
 struct seat_ref {
@@ -71,7 +73,8 @@ struct session {
 	struct map_node node;   /* of hub.sessions, by id */
 	struct list_node phase; /* of hub.greeting, .jammed or .ending */
 	struct address *address;
-	char *user; /* NULL: anonymous; not terminated */
+	char *user;          /* NULL: anonymous; not terminated */
+	struct login *login; /* NULL: no token */
 	struct seat_ref *seats;
 	uint32_t n_seats, room_seats;
 	uint32_t n_topics;   /* rooms and event types: what `topics_per_client` limits */
@@ -156,6 +159,7 @@ struct hub {
 	const struct config *config;
 	struct metrics *metrics;
 	struct tier *tier;
+	struct jwt_keys *keys; /* NULL: none are configured, everybody may do everything */
 	void (*dispatch)(struct hub *h, struct session *s, char *text, size_t n);
 	void (*unfit)(void *ctx);
 	void *unfit_ctx;
@@ -163,7 +167,9 @@ struct hub {
 	void *drain_ctx;
 	char node[NODE_ID_LEN];
 	struct map sessions, channels, addresses;
-	uint32_t connections; /* that count; hub.sessions has the refused ones too */
+	struct map room_rates;     /* of rooms whose policy has a rate, see rooms.c */
+	uint32_t room_rates_sweep; /* how many there may be until silent ones are forgotten */
+	uint32_t connections;      /* that count; hub.sessions has the refused ones too */
 	struct heartbeat beat;
 	struct queue_limits limits;
 	struct budget budget;

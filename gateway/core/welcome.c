@@ -4,6 +4,7 @@
 #include "broker-common/log.h"
 #include "broker-common/version.h"
 #include "gateway/core/client.h"
+#include "gateway/core/login.h"
 #include "gateway/core/session_core.h"
 
 static void send_welcome(struct session *s)
@@ -23,16 +24,19 @@ static void send_welcome(struct session *s)
 	buf_add(b, s->hub->node, NODE_ID_LEN);
 	buf_str(b, "\",\"version\":\"" ROOMCAST_VERSION "\",\"features\":[");
 	for (enum verb v = VERB_NONE + 1; v < VERB_COUNT; v++) {
-		if (verb_flags(v) & VERB_LATER)
+		if ((verb_flags(v) & VERB_LATER) || (v == VERB_refresh && s->hub->keys == NULL))
 			continue;
 		buf_printf(b, "%s\"%s\"", comma, verb_type(v));
 		comma = ",";
 	}
 	buf_printf(b,
 	           "],\"ping_interval_ms\":%lld,\"client_timeout_ms\":%lld,"
-	           "\"max_message_bytes\":%lld,\"max_rate\":%lld}",
+	           "\"max_message_bytes\":%lld,\"max_rate\":%lld",
 	           (long long)c->ping_interval_ms, (long long)c->client_timeout_ms,
-	           (long long)c->max_message_bytes, (long long)c->max_rate);
+	           (long long)c->max_message_bytes, (long long)login_max_rate(s));
+	if (login_left_ms(s) != UINT64_MAX)
+		buf_printf(b, ",\"expires_in_ms\":%llu", (unsigned long long)login_left_ms(s));
+	buf_char(b, '}');
 	client_send(s, b);
 }
 
@@ -48,25 +52,27 @@ static void refuse_by_tier(struct session *s)
 	session_refuse(s, "tier");
 }
 
-static void on_attached(void *ctx, enum err e, const struct tier_room *room)
+static void put(struct session *s)
 {
-	struct session *s = ctx;
-
-	(void)room;
-	s->attaching--;
-	if (s->state != SESSION_CONNECTING)
-		return;
-	if (e != ERR_OK) {
-		refuse_by_tier(s);
-		return;
-	}
-	if (s->attaching > 0)
+	if (--s->attaching > 0 || s->state != SESSION_CONNECTING)
 		return;
 	session_move(s, SESSION_CONNECTED);
 	s->hub->metrics->connections_opened++;
 	send_welcome(s);
 	client_hold(s, false);
 	client_barrier(s, false);
+	if (s->state == SESSION_CONNECTED)
+		login_start(s);
+}
+
+static void on_attached(void *ctx, enum err e, const struct tier_room *room)
+{
+	struct session *s = ctx;
+
+	(void)room;
+	if (e != ERR_OK && s->state == SESSION_CONNECTING)
+		refuse_by_tier(s);
+	put(s);
 }
 
 static enum err attach(struct session *s, enum topic_kind kind, struct slice name)
@@ -81,16 +87,21 @@ static enum err attach(struct session *s, enum topic_kind kind, struct slice nam
 	return e;
 }
 
+/* Its own topics, and what everybody hears if it may. */
 void session_welcome(struct session *s)
 {
-	enum err e;
+	const struct topic all = { TOPIC_ALL, slice_of(topic_prefix(TOPIC_ALL)), { "", 0 } };
+	enum err e = ERR_OK;
 
 	client_barrier(s, true);
-	e = attach(s, TOPIC_ALL, (struct slice){ "", 0 });
+	s->attaching = 1; /* until all are started */
+	if (client_may(s, GRANT_JOIN, &all))
+		e = attach(s, TOPIC_ALL, all.name);
 	if (e == ERR_OK && s->user != NULL)
 		e = attach(s, TOPIC_USER, (struct slice){ s->user, s->user_n });
 	if (e != ERR_OK)
 		refuse_by_tier(s);
+	put(s);
 }
 
 void session_send_reconnect(struct session *s, uint64_t after_ms, const char *reason)

@@ -1,6 +1,7 @@
 #include "gateway/server/handshake.h"
 
 #include "gateway/base/config.h"
+#include "gateway/base/keys.h"
 #include "gateway/base/metrics.h"
 
 #include <ctype.h>
@@ -29,6 +30,8 @@ static const struct http_refusal
 	             NULL },
 	bad_subprotocol = { 400, "bad_subprotocol",
 	                    "only the subprotocol " HANDSHAKE_SUBPROTOCOL " is offered", NULL },
+	bad_authorization = { 400, "bad_request", "Authorization is there twice, or too long",
+	                      NULL },
 	bad_user = { 400, "bad_user", "user: 1 to 200 of A-Z a-z 0-9 _ - = @ , . ; :", NULL };
 
 /* The next item of a list without blanks around it; false at the end. */
@@ -125,6 +128,38 @@ static const struct http_refusal *check_headers(struct lws *wsi)
 	return NULL;
 }
 
+struct slice handshake_bearer(struct slice value)
+{
+	static const char scheme[] = "bearer";
+	const struct slice none = { NULL, 0 };
+	size_t n = sizeof scheme - 1;
+
+	if (value.n < n || strncasecmp(value.p, scheme, n) != 0 ||
+	    (value.n > n && value.p[n] != ' ' && value.p[n] != '\t'))
+		return none;
+	value = (struct slice){ value.p + n, value.n - n };
+	while (value.n > 0 && (*value.p == ' ' || *value.p == '\t'))
+		value = (struct slice){ value.p + 1, value.n - 1 };
+	while (value.n > 0 && (value.p[value.n - 1] == ' ' || value.p[value.n - 1] == '\t'))
+		value.n--;
+	return value;
+}
+
+/* A header first, then the URL. Two tokens would leave open which one counts. */
+static const struct http_refusal *read_token(struct lws *wsi, struct handshake *out)
+{
+	out->token = (struct slice){ NULL, 0 };
+	if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_AUTHORIZATION) > 0) {
+		if (!http_header(wsi, WSI_TOKEN_HTTP_AUTHORIZATION, out->credentials,
+		                 sizeof out->credentials))
+			return &bad_authorization;
+		out->token = handshake_bearer(slice_of(out->credentials));
+	}
+	if (out->token.p == NULL) /* where it is not allowed, it has been refused */
+		out->token = http_query(wsi, "token", out->credentials, sizeof out->credentials);
+	return NULL;
+}
+
 static const struct http_refusal *read_query(struct lws *wsi, const struct config *c,
                                              struct handshake *out)
 {
@@ -134,7 +169,7 @@ static const struct http_refusal *read_query(struct lws *wsi, const struct confi
 		return &token_in_url;
 
 	out->hello = slice_is(http_query(wsi, "hello", hello, sizeof hello), "1");
-	out->user = (struct slice){ NULL, 0 };
+	out->user = out->token = (struct slice){ NULL, 0 };
 	if (!c->allow_user_param)
 		return NULL;
 	/* There is room for one byte more than a name may have: what is cut is no name. */
@@ -163,5 +198,7 @@ const struct http_refusal *handshake_check(struct lws *wsi, const char *upgrade,
 		wrong = check_subprotocol(wsi, label);
 	if (wrong == NULL)
 		wrong = read_query(wsi, c, out);
+	if (wrong == NULL && keys_configured(c))
+		wrong = read_token(wsi, out);
 	return wrong;
 }

@@ -7,7 +7,7 @@
 #ifndef ROOMCAST_HANDSHAKE_H
 #define ROOMCAST_HANDSHAKE_H
 
-#include "broker-common/topic.h"
+#include "broker-common/token.h"
 #include "gateway/server/http.h"
 
 struct config;
@@ -16,9 +16,12 @@ struct config;
 #define HANDSHAKE_SUBPROTOCOL "roomcast.v1.json"
 
 struct handshake {
-	bool hello;        /* ?hello=1: a frame `hello` will come */
+	bool hello; /* ?hello=1: a frame `hello` will come */
+	struct slice
+		token; /* of the header, else of the URL where that is allowed; NULL: none. In `credentials` */
 	struct slice user; /* ?user=ID, where that is believed; in `name` */
 	char name[TOPIC_NAME_MAX + 2];
+	char credentials[TOKEN_MAX + 64];
 };
 
 /* NULL: it is right. Else what to answer; `*label` is the metric's (REFUSED_…). */
@@ -33,6 +36,9 @@ bool handshake_list_has(const char *list, const char *word);
 
 /* 16 bytes in base64. */
 bool handshake_key_ok(const char *key);
+
+/* The token of an Authorization header's value: behind `Bearer` in any case (RFC 6750). NULL: another scheme. */
+struct slice handshake_bearer(struct slice value);
 
 enum handshake_offer { OFFER_OURS, OFFER_UNKNOWN, OFFER_BROKEN };
 

@@ -31,7 +31,7 @@ struct listener {
 	uint64_t *errors;
 	int fd;
 	int highest_fd;
-	bool takes_loopback;
+	bool is_loopback, takes_loopback;
 	bool short_of; /* descriptors or memory: said once */
 	char address[INET6_ADDRSTRLEN + 10];
 };
@@ -215,7 +215,8 @@ static void learn_address(struct listener *l)
 	const struct sockaddr_in *four = (const struct sockaddr_in *)&a;
 
 	getsockname(l->fd, (struct sockaddr *)&a, &n);
-	l->takes_loopback = address_is_loopback(&a) || is_any(&a);
+	l->is_loopback = address_is_loopback(&a);
+	l->takes_loopback = l->is_loopback || is_any(&a);
 	if (a.ss_family == AF_INET6) {
 		inet_ntop(AF_INET6, &six->sin6_addr, host, sizeof host);
 		snprintf(l->address, sizeof l->address, "[%s]:%u", host, ntohs(six->sin6_port));
@@ -269,6 +270,11 @@ void listener_close(struct listener *l)
 const char *listener_address(const struct listener *l)
 {
 	return l->address;
+}
+
+bool listener_is_loopback(const struct listener *l)
+{
+	return l->is_loopback;
 }
 
 bool listener_takes_loopback(const struct listener *l)

@@ -48,7 +48,9 @@ void listener_close(struct listener *l);
 /* The address as bound, with the real port: "127.0.0.1:8000". */
 const char *listener_address(const struct listener *l);
 
-/* Whether it can be reached through the loopback: bound to that, or to any address. */
+/* Whether it can be reached through the loopback alone; and whether through that too: bound to it, or to
+ * any address. */
+bool listener_is_loopback(const struct listener *l);
 bool listener_takes_loopback(const struct listener *l);
 
 /* 127.x.x.x, ::1, and the former as an IPv6 socket has it (::ffff:127.x.x.x). */

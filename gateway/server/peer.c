@@ -3,6 +3,7 @@
 #include "gateway/base/config.h"
 #include "gateway/base/lws_loop.h"
 #include "gateway/base/metrics.h"
+#include "gateway/core/login.h"
 #include "gateway/core/session.h"
 #include "gateway/server/socket.h"
 
@@ -408,30 +409,40 @@ static const struct transport_ops ops = {
 	.ping = on_ping_due,
 };
 
+static struct session *open_session(const struct peer_options *o, const struct session_options *so)
+{
+	if (o->denied != ERR_OK)
+		return session_open_denied(o->hub, so, o->denied);
+	return o->refused ? session_open_refused(o->hub, so) : session_open(o->hub, so);
+}
+
 struct peer *peer_open(struct peers *all, struct lws *wsi, const struct peer_options *o)
 {
 	struct peer *p = calloc(1, sizeof *p);
 	struct session_options so = { .ops = &ops,
 		                      .transport = p,
 		                      .user = o->user,
+		                      .login = o->login,
 		                      .address = o->address,
 		                      .hello = o->hello };
 
-	if (p == NULL)
+	if (p == NULL) {
+		login_free(o->login);
 		return NULL;
+	}
 	p->wsi = wsi;
 	p->all = all;
-	p->refused = o->refused;
+	p->refused = o->refused || o->denied != ERR_OK;
 	p->line = lws_loop_take(wsi, p);
 	socket_init(&p->socket, lws_loop_fd(p->line), lws_get_ssl(wsi));
-	p->session = o->refused ? session_open_refused(o->hub, &so) : session_open(o->hub, &so);
+	p->session = open_session(o, &so);
 	lws_loop_hot(p->line, p->session);
 	if (p->session == NULL) {
 		list_remove(&p->closing);
 		free(p);
 		return NULL;
 	}
-	if (o->refused)
+	if (p->refused)
 		all->n_refused++;
 	return p;
 }

@@ -10,12 +10,14 @@
 #ifndef ROOMCAST_PEER_H
 #define ROOMCAST_PEER_H
 
+#include "broker-common/err.h"
 #include "broker-common/slice.h"
 #include "gateway/base/loop.h"
 #include "gateway/server/reader.h"
 
 struct config;
 struct hub;
+struct login;
 struct lws;
 struct lws_loop;
 struct metrics;
@@ -41,8 +43,10 @@ void peers_fini(struct peers *all); /* every peer must be gone */
 struct peer_options {
 	struct hub *hub;
 	struct slice user, address;
+	struct login *login; /* taken over, also on failure */
 	bool hello;
-	bool refused; /* no place: it only hears so */
+	bool refused;    /* no place: it only hears so */
+	enum err denied; /* the same for what is wrong with its token; ERR_OK: nothing */
 };
 
 /* The upgrade is done. NULL: no memory. Freed by peer_gone(). */

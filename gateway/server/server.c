@@ -174,6 +174,11 @@ const char *server_address(const struct server *s)
 	return s->address;
 }
 
+bool server_is_loopback(const struct server *s)
+{
+	return listener_is_loopback(s->clients);
+}
+
 const char *server_admin_address(const struct server *s)
 {
 	return s->admin_address;

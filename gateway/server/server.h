@@ -46,4 +46,7 @@ void server_free(struct server *s);
 const char *server_address(const struct server *s);
 const char *server_admin_address(const struct server *s);
 
+/* Whether clients can come from this machine only. */
+bool server_is_loopback(const struct server *s);
+
 #endif

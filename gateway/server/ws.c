@@ -4,6 +4,7 @@
 #include "gateway/base/config.h"
 #include "gateway/base/lws_loop.h"
 #include "gateway/base/metrics.h"
+#include "gateway/core/login.h"
 #include "gateway/core/session.h"
 #include "gateway/server/demo.h"
 #include "gateway/server/handshake.h"
@@ -25,6 +26,8 @@
 struct slip {
 	const struct lws *wsi;
 	struct handshake handshake;
+	struct login *login; /* of its token, until a session has it */
+	enum err denied;     /* what is wrong with its token */
 	bool refused;
 };
 
@@ -86,37 +89,95 @@ static void handshake_over(struct ws *w, struct lws *wsi)
 	lws_set_opaque_user_data(wsi, NULL);
 }
 
+static const struct http_refusal bad_token = { 401, "not_authenticated",
+	                                       "no valid token; connect with one",
+	                                       "WWW-Authenticate: Bearer realm=\"roomcast\"\r\n" };
+static const struct http_refusal old_token = {
+	401, "expired", "the token has expired; get a new one",
+	"WWW-Authenticate: Bearer realm=\"roomcast\", error=\"invalid_token\"\r\n"
+};
+
+static void refuse_token(struct ws *w, struct lws *wsi, enum err e)
+{
+	struct http_refusal later = { 503, "unavailable",
+		                      "the keys of tokens are being fetched; try again later",
+		                      NULL };
+	char retry[40];
+
+	if (e == ERR_UNAVAILABLE || e == ERR_INTERNAL) {
+		snprintf(retry, sizeof retry, "Retry-After: %lld\r\n",
+		         (long long)retry_s(w->config));
+		later.headers = retry;
+		http_refuse(wsi, &later, false);
+	} else {
+		http_refuse(wsi, e == ERR_EXPIRED ? &old_token : &bad_token, false);
+	}
+}
+
+static bool can_tell(const struct ws *w)
+{
+	return w->slip.handshake.hello && w->peers.n_refused < REFUSED_MOST;
+}
+
+/* Whether there is a place; what is decided stands in the slip. */
+static bool is_admitted(struct ws *w, struct lws *wsi, struct slice address)
+{
+	struct slip *slip = &w->slip;
+	enum admission a = session_admit(w->hub, address);
+
+	slip->refused = a != ADMIT_OK;
+	if (!slip->refused)
+		return true;
+	w->metrics->connections_refused[admission_label(a)]++;
+	log_refusal(address, admission_refusals[a].status, admission_refusals[a].name);
+	if (can_tell(w))
+		return true;
+	refuse_admission(w, wsi, a);
+	return false;
+}
+
+/* Whether its token opens the door. Looked at last: it costs most. */
+static bool is_authenticated(struct ws *w, struct lws *wsi, struct slice address)
+{
+	struct slip *slip = &w->slip;
+
+	login_free(slip->login);
+	slip->login = NULL;
+	slip->denied = ERR_OK;
+	if (slip->refused)
+		return true;
+	slip->denied = login_admit(w->hub, slip->handshake.token, address, slip->handshake.hello,
+	                           &slip->login);
+	if (slip->denied == ERR_OK)
+		return true;
+	w->metrics->connections_refused[REFUSED_UNAUTHENTICATED]++;
+	log_refusal(address, err_http_status(slip->denied), err_name(slip->denied));
+	if (can_tell(w))
+		return true;
+	refuse_token(w, wsi, slip->denied);
+	return false;
+}
+
 /* 0: let it in. -1: it has been answered, lws hangs up. */
 static int on_upgrade(struct ws *w, struct lws *wsi, const char *upgrade)
 {
 	char text[HTTP_ADDRESS_MAX];
 	struct slice address = http_peer(wsi, text);
-	struct slip *slip = &w->slip;
 	const struct http_refusal *wrong;
-	enum admission a;
 	int label;
 
 	handshake_over(w, wsi);
 	if (strcasecmp(upgrade, "websocket") != 0 && strcasecmp(upgrade, "h2c") != 0)
 		return -1; /* lws has refused it already */
-	wrong = handshake_check(wsi, upgrade, w->config, &slip->handshake, &label);
+	wrong = handshake_check(wsi, upgrade, w->config, &w->slip.handshake, &label);
 	if (wrong != NULL) {
 		w->metrics->connections_refused[label]++;
 		log_refusal(address, wrong->status, wrong->name);
 		http_refuse(wsi, wrong, false);
 		return -1;
 	}
-	a = session_admit(w->hub, address);
-	slip->wsi = wsi;
-	slip->refused = a != ADMIT_OK;
-	if (!slip->refused)
-		return 0;
-	w->metrics->connections_refused[admission_label(a)]++;
-	log_refusal(address, admission_refusals[a].status, admission_refusals[a].name);
-	if (slip->handshake.hello && w->peers.n_refused < REFUSED_MOST)
-		return 0;
-	refuse_admission(w, wsi, a);
-	return -1;
+	w->slip.wsi = wsi;
+	return is_admitted(w, wsi, address) && is_authenticated(w, wsi, address) ? 0 : -1;
 }
 
 static int on_established(struct ws *w, struct lws *wsi)
@@ -126,12 +187,16 @@ static int on_established(struct ws *w, struct lws *wsi)
 	struct peer_options o = { .hub = w->hub,
 		                  .user = slip->handshake.user,
 		                  .address = http_peer(wsi, text),
-		                  .hello = slip->handshake.hello && !slip->refused,
-		                  .refused = slip->refused };
+		                  .login = slip->login,
+		                  .hello = slip->handshake.hello && !slip->refused &&
+		                          slip->denied == ERR_OK,
+		                  .refused = slip->refused,
+		                  .denied = slip->denied };
 	struct peer *p;
 
 	assert(slip->wsi == wsi);
 	slip->wsi = NULL;
+	slip->login = NULL;
 	p = peer_open(&w->peers, wsi, &o);
 	if (p == NULL) {
 		log_write(LOG_ERROR, "client.no_memory", LOG_SLICE("address", o.address), LOG_END);
@@ -281,6 +346,7 @@ void ws_close(struct ws *w)
 {
 	if (w == NULL)
 		return;
+	login_free(w->slip.login);
 	peers_fini(&w->peers);
 	free(w);
 }

@@ -30,8 +30,11 @@ static enum err enter_one(const struct verb_call *v, struct results *r, uint32_t
 	struct item *i;
 	enum err e;
 
-	if (!client_may(v->session, GRANT_JOIN, &t))
+	if (!client_may(v->session, GRANT_JOIN, &t) ||
+	    (kind == TOPIC_ROOM && w.presence && !client_may_see(v->session, &t)))
 		return ERR_FORBIDDEN;
+	if (client_info(v->session).p != NULL)
+		w.info = client_info(v->session);
 	i = request_new(v->session, sizeof *i, (struct slice){ NULL, 0 });
 	if (i == NULL)
 		return ERR_INTERNAL;

@@ -24,7 +24,7 @@ enum err verb_presence(struct verb_call *v)
 		return ERR_BAD_TOPIC;
 	t.text = topic_make(TOPIC_ROOM, name, text);
 	if (!client_may(v->session, GRANT_PRESENCE, &t))
-		return ERR_NOT_JOINED;
+		return client_is_admitted(v->session, &t) ? ERR_NOT_JOINED : ERR_FORBIDDEN;
 	if (!client_room_has_presence(v->session, name)) {
 		v->detail = "this room shows no presence";
 		return ERR_FORBIDDEN;

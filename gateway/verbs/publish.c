@@ -76,6 +76,12 @@ enum err verb_publish(struct verb_call *v)
 
 	if (!client_may(v->session, GRANT_PUBLISH, &f->topic))
 		return ERR_FORBIDDEN;
+	e = client_room_takes(v->session, &f->topic, f->payload.n);
+	if (e != ERR_OK) {
+		v->detail = e == ERR_TOO_BIG ? "larger than this room takes; send less"
+					     : "too many messages to this room; slow down";
+		return e;
+	}
 	if (!f->echo)
 		parcel.exclude = from.client;
 	if (f->key.p != NULL)

@@ -1,7 +1,7 @@
 /*
  * Any bytes as a topic, and the part before the first line end as a pattern for the rest.
  */
-#include "broker-common/topic.h"
+#include "broker-common/token.h"
 
 #include <assert.h>
 #include <stdint.h>
@@ -23,6 +23,22 @@ static void parse(struct slice text)
 	made = topic_make(t.kind, t.name, out);
 	assert(slice_eq(made, text));
 	assert(topic_parse(made, &again) == ERR_OK && again.kind == t.kind);
+}
+
+/* As the `match` of a token: prefix and pattern make the text again. */
+static void parse_pattern(struct slice text)
+{
+	char out[TOPIC_MAX];
+	struct token_rule r;
+	struct topic t;
+
+	if (!token_pattern(text, &r)) {
+		assert(topic_parse(text, &t) != ERR_OK); /* every topic is a pattern of itself */
+		return;
+	}
+	assert(r.kind == TOPIC_ALL || token_pattern_ok(r.pattern));
+	assert(slice_eq(topic_make(r.kind, r.pattern, out), text));
+	assert(topic_match(r.pattern, r.pattern));
 }
 
 static void match(struct slice pattern, struct slice name)
@@ -52,6 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size != 0)
 		memcpy(text, data, size);
 	parse((struct slice){ text, size });
+	parse_pattern((struct slice){ text, size });
 	end = memchr(text, '\n', size);
 	/* Names are short: on long ones a pattern of many stars takes its time. */
 	if (end != NULL && size < 4096)

@@ -116,6 +116,21 @@ static struct config *configure(const char *const flags[])
 	return c;
 }
 
+static struct jwt_keys *open_keys(struct cluster *c, int i)
+{
+	struct jwt_keys *k;
+	struct buf error;
+
+	if (!keys_configured(c->gateway[i].config))
+		return NULL;
+	buf_init(&error);
+	k = keys_open(c->gateway[i].config, c->loop, &c->gateway[i].metrics, &error);
+	if (k == NULL)
+		fail_msg("%.*s", (int)error.n, error.p);
+	buf_fini(&error);
+	return k;
+}
+
 static void count_drain(void *ctx)
 {
 	++*(int *)ctx;
@@ -148,6 +163,7 @@ struct cluster *cluster_open_on(int gateways, const struct tier_ops *tier,
 		c->gateway[i].config = configure(flags);
 		o.config = c->gateway[i].config;
 		o.metrics = &c->gateway[i].metrics;
+		o.keys = c->gateway[i].keys = open_keys(c, i);
 		c->gateway[i].hub = hub_open(&o);
 		assert_non_null(c->gateway[i].hub);
 	}
@@ -187,6 +203,7 @@ void cluster_kill(struct cluster *c, int gateway)
 		if (x->session != NULL && hub_of(x) == h)
 			gone(x);
 	hub_close(h);
+	keys_close(c->gateway[gateway].keys);
 	config_free(c->gateway[gateway].config);
 	c->gateway[gateway].hub = NULL;
 	cluster_turn(c, 0);

@@ -5,6 +5,7 @@
 #ifndef ROOMCAST_TEST_CLUSTER_H
 #define ROOMCAST_TEST_CLUSTER_H
 
+#include "gateway/base/keys.h"
 #include "gateway/core/hub.h"
 #include "gateway/core/session.h"
 
@@ -16,6 +17,7 @@ struct cluster {
 	struct {
 		struct hub *hub;
 		struct config *config;
+		struct jwt_keys *keys; /* where the flags name some */
 		struct metrics metrics;
 		int drains; /* times an operator asked it to end; it does not */
 	} gateway[CLUSTER_GATEWAYS];

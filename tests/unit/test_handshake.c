@@ -107,6 +107,29 @@ static void what_is_no_list_of_short_names_is_broken(void **state)
 	assert_int_equal(handshake_offer(list), OFFER_BROKEN);
 }
 
+static void assert_bearer(const char *value, const char *token)
+{
+	struct slice s = handshake_bearer(slice_of(value));
+
+	if (token == NULL ? s.p != NULL : !slice_is(s, token) || s.p == NULL)
+		fail_msg("'%s' gives '%.*s'", value, SLICE_ARGS(s));
+}
+
+static void a_token_stands_behind_the_word_bearer(void **state)
+{
+	(void)state;
+	assert_bearer("Bearer a.b.c", "a.b.c");
+	assert_bearer("bearer a.b.c", "a.b.c");
+	assert_bearer("BEARER \t a.b.c \t", "a.b.c");
+	assert_bearer("Bearer", "");
+	assert_bearer("Bearer  ", "");
+	assert_bearer("Bearera.b.c", NULL);
+	assert_bearer("Beare a.b.c", NULL);
+	assert_bearer("Basic a.b.c", NULL);
+	assert_bearer("a.b.c", NULL);
+	assert_bearer("", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +137,7 @@ int main(void)
 		cmocka_unit_test(a_key_is_sixteen_bytes_in_base64),
 		cmocka_unit_test(our_subprotocol_is_found_among_others),
 		cmocka_unit_test(only_others_are_unknown_and_case_matters),
+		cmocka_unit_test(a_token_stands_behind_the_word_bearer),
 		cmocka_unit_test(what_is_no_list_of_short_names_is_broken),
 	};
 

@@ -35,8 +35,8 @@ struct command {
 
 extern const struct command command_bench, command_client, command_clients, command_config,
 	command_disconnect, command_doctor, command_drain, command_kick, command_listen,
-	command_nodes, command_publish, command_room, command_rooms, command_stats, command_top,
-	command_user;
+	command_nodes, command_publish, command_room, command_rooms, command_stats, command_token,
+	command_top, command_user;
 
 /* All, NULL behind the last; the one of that name, or NULL. */
 extern const struct command *const commands[];

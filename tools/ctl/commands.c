@@ -5,23 +5,12 @@
 #include "tools/ctl/output.h"
 
 const struct command *const commands[] = {
-	&command_rooms,
-	&command_room,
-	&command_clients,
-	&command_client,
-	&command_user,
-	&command_nodes,
-	&command_stats,
-	&command_top,
-	&command_doctor,
-	&command_config,
-	&command_listen,
-	&command_publish,
-	&command_kick,
-	&command_disconnect,
-	&command_drain,
-	&command_bench,
-	NULL,
+	&command_rooms,  &command_room,   &command_clients,
+	&command_client, &command_user,   &command_nodes,
+	&command_stats,  &command_top,    &command_doctor,
+	&command_config, &command_listen, &command_publish,
+	&command_token,  &command_kick,   &command_disconnect,
+	&command_drain,  &command_bench,  NULL,
 };
 
 bool help_wanted;
