@@ -16,7 +16,7 @@ const MAY_FOLLOW = {
 	failed: ["connecting", "disconnected"],
 };
 // Coming back would not help.
-const FINAL = [1002, 1003, 1007, 1008, 1009, 4001, 4003, 4010];
+const FINAL = [1000, 1002, 1003, 1007, 1008, 1009, 4001, 4003, 4010];
 const NAMES = { 4001: "not_authenticated", 4002: "expired", 4003: "kicked" };
 const NORMAL = 1000, EXPIRED = 4002, RATE_LIMIT = 4029;
 const AFTER_RATE_LIMIT_MS = 30000;
@@ -27,7 +27,7 @@ const ASK_AGAIN_MS = 500; // for a room that could not be joined just now
 const NAMES_MOST = 64; // in one frame
 const DEFAULTS = {
 	connect: true, maxAttempts: 10, connectTimeoutMs: 10000, requestTimeoutMs: 10000, answerTimeoutMs: 10000, backoffMs: 1000,
-	backoffMaxMs: 30000, queueMessages: 1000, queueBytes: 1 << 20, random: Math.random,
+	backoffMaxMs: 30000, queueMessages: 1000, queueBytes: 1 << 20, random: () => Math.random(),
 };
 
 function addressOf(text) {
@@ -64,7 +64,7 @@ export class Client extends Emitter {
 		super();
 		this.#url = addressOf(url);
 		this.#options = { ...DEFAULTS, WebSocket: globalThis.WebSocket, ...options };
-		if (!this.#options.WebSocket) throw new TypeError("the option WebSocket is missing");
+		if (!this.#options.WebSocket) throw new TypeError("no WebSocket");
 		this.#requests = makeRequests(this.#options, this.#health);
 		if (this.#options.connect) this.#begin();
 	}
@@ -176,7 +176,8 @@ export class Client extends Emitter {
 		this.#health.connectedAt = Date.now();
 		const { pingIntervalMs, answerTimeoutMs } = this.#options;
 		const { ping_interval_ms: every, client_timeout_ms: most } = welcome;
-		this.#link.keepAlive(pingIntervalMs ?? (every || PING_MS), every ? Math.min(answerTimeoutMs, most - every) : answerTimeoutMs);
+		const left = most > every ? most - every : answerTimeoutMs;
+		this.#link.keepAlive(pingIntervalMs ?? (every > 0 ? every : PING_MS), Math.min(answerTimeoutMs, left));
 		this.#move("connected", { client: welcome.client });
 		if (this.state !== "connected") return; // a listener closed it
 		this.#requests.open(this.#link, welcome);
@@ -194,11 +195,10 @@ export class Client extends Emitter {
 		if (Date.now() - this.#health.connectedAt > STABLE_MS && wasConnected) this.#losses = 0;
 		this.#losses++;
 		if (away()) this.#attempt = 0;
-		if (code === NORMAL) return this.#giveUp("disconnected", null);
 		const isFinal = FINAL.includes(code) || (code === EXPIRED && typeof token !== "function");
 		if (isFinal || this.#attempt >= maxAttempts) {
 			const name = isFinal ? NAMES[code] ?? "closed" : "unreachable";
-			return this.#giveUp("failed", new RoomcastError(name, reason || `${code}`, 0, code));
+			return this.#giveUp(code === NORMAL ? "disconnected" : "failed", new RoomcastError(name, reason || `${code}`, 0, code));
 		}
 		this.#forgetConnection();
 		this.#requests.shut(null, this.user !== undefined);

@@ -134,8 +134,8 @@ export function makeRequests(options, health) {
 		open(open, welcome) {
 			link = open;
 			isWelcome = !!welcome;
-			rate = credit = welcome?.max_rate || Infinity;
-			maxBytes = welcome?.max_message_bytes || Infinity;
+			rate = credit = welcome?.max_rate > 0 ? welcome.max_rate : Infinity;
+			maxBytes = welcome?.max_message_bytes > 0 ? welcome.max_message_bytes : Infinity;
 			creditAt = performance.now();
 			heldUntil = 0;
 			pump();

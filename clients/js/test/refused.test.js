@@ -88,7 +88,7 @@ scenario("after 4029 it does not come back before 30 s", async (scene) => {
 	assert.equal(fake.connections.length, 1);
 });
 
-for (const [code, state, name] of [[1000, "disconnected"], [1001, "reconnecting"], [1002, "failed", "closed"], [1003, "failed", "closed"],
+for (const [code, state, name] of [[1000, "disconnected", "closed"], [1001, "reconnecting"], [1002, "failed", "closed"], [1003, "failed", "closed"],
 	[1007, "failed", "closed"], [1008, "failed", "closed"], [1009, "failed", "closed"], [1011, "reconnecting"], [1012, "reconnecting"],
 	[4001, "failed", "not_authenticated"], [4003, "failed", "kicked"], [4008, "reconnecting"], [4009, "reconnecting"],
 	[4010, "failed", "closed"], [4999, "reconnecting"]]) {
