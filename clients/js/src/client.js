@@ -263,14 +263,11 @@ export class Client extends Emitter {
 
 	#heard(text) {
 		this.#health.received(utf8Length(text));
-		let frame;
 		try {
-			frame = JSON.parse(text);
-			frame.type.length; // there is one
-		} catch {
-			return this.#problem(new RoomcastError("bad_frame", "not a frame"));
+			this.#take(JSON.parse(text));
+		} catch (e) { // no listener's: those are caught where they are called
+			this.#problem(new RoomcastError("bad_frame", e.message));
 		}
-		this.#take(frame);
 	}
 
 	/* What has no place here is news to us, and ignored. */
