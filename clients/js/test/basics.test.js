@@ -172,6 +172,19 @@ scenario("a listener that throws does not keep others from hearing", async (scen
 	assert.deepEqual(heard, [1]);
 });
 
+scenario("after close() nothing is heard any more", async (scene) => {
+	const fake = await scene.fake();
+	const c = await scene.connected(fake.url), heard = [];
+	c.on("message", (m) => heard.push(m.payload));
+	const event = (payload) => fake.last.send({ type: "event", topic: "all", event_type: "chat", payload });
+	event(1);
+	await c.ping();
+	c.close();
+	event(2);
+	await new Promise((resolve) => { fake.last.ws.on("close", resolve); });
+	assert.deepEqual([heard, c.state], [[1], "disconnected"]);
+});
+
 scenario("messages with numbers: repeated ones are dropped, holes are told", async (scene) => {
 	const fake = await scene.fake();
 	const c = await scene.connected(fake.url), r = c.room("r"), heard = [], gaps = [];

@@ -20,15 +20,14 @@ scenario("19: a hundred reconnects in a row leave nothing on the heap", async (s
 	assert.ok(!before.promises || Math.abs(after.promises - before.promises) < 20, `${before.promises}, ${after.promises} promises`);
 });
 
-/* A client that sleeps for three seconds, and what it says afterwards. */
-async function slept(scene, options) {
-	const gateway = await scene.gateway({ ...scene.tier, ...options });
-	const child = spawn(process.execPath, [program("sleeper.js"), gateway.url], { stdio: ["ignore", "pipe", "inherit"] });
+/* A client that sleeps for three seconds, `afterMs` after it has joined; and what it says afterwards. */
+async function slept(scene, url, afterMs, pingIntervalMs, answerTimeoutMs) {
+	const child = spawn(process.execPath, [program("sleeper.js"), url, pingIntervalMs, answerTimeoutMs], { stdio: ["ignore", "pipe", "inherit"] });
 	scene.onEnd(() => child.kill("SIGKILL"));
 	const lines = [];
 	createInterface(child.stdout).on("line", (line) => lines.push(line));
 	await until("joined", () => lines.includes("joined"));
-	await sleep(500);
+	await sleep(afterMs);
 	assert.deepEqual(lines.splice(0), ["connecting", "connected", "joined"]);
 	child.kill("SIGSTOP");
 	await sleep(3000);
@@ -36,14 +35,18 @@ async function slept(scene, options) {
 	return lines;
 }
 
-scenario("20: who slept and was waited for is still connected", async (scene) => {
-	const lines = await slept(scene, { "ping-interval-ms": "30000", "client-timeout-ms": "60000" });
+scenario("20: who slept and was waited for is still connected, whatever its timers say", async (scene) => {
+	const proxy = await scene.proxy(await scene.gateway());
+	proxy.delayMs = () => 300;
+	// the second ping is under way then
+	const lines = await slept(scene, proxy.url, 1250, 1000, 800);
 	await sleep(1500);
 	assert.deepEqual(lines, []);
 });
 
 onBothTiers("20: who slept too long comes back once, soon", async (scene) => {
-	const lines = await slept(scene, { "ping-interval-ms": "500", "client-timeout-ms": "1000" });
+	const gateway = await scene.gateway({ ...scene.tier, "ping-interval-ms": "500", "client-timeout-ms": "1000" });
+	const lines = await slept(scene, gateway.url, 500, 200, 300);
 	await until("joined again", () => lines.includes("joined"), 3000);
 	await sleep(500);
 	assert.deepEqual(lines, ["reconnecting", "retry true", "connected", "joined"]);

@@ -2,8 +2,10 @@
 import WebSocket from "ws";
 import { Client } from "roomcast";
 
-const [url] = process.argv.slice(2);
-const c = new Client(url, { WebSocket, pingIntervalMs: 200, answerTimeoutMs: 300, backoffMs: 100, maxAttempts: Infinity });
+const [url, pingIntervalMs, answerTimeoutMs] = process.argv.slice(2);
+const c = new Client(url, {
+	WebSocket, pingIntervalMs: Number(pingIntervalMs), answerTimeoutMs: Number(answerTimeoutMs), backoffMs: 100, maxAttempts: Infinity,
+});
 const r = c.room("r");
 c.on("state", (state) => console.log(state));
 c.on("retry", ({ afterMs }) => console.log("retry", afterMs <= 1000));
