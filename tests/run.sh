@@ -6,7 +6,7 @@
 #   tests/run.sh --long       also what takes long: soak tests, minutes of fuzzing for each target, and
 #                             docker-compose.yml for real (installs and starts Docker)
 #   tests/run.sh --only PART  one part (may be repeated):
-#                             lint unit cluster contract integration perf fuzz browser compose
+#                             lint unit cluster contract integration perf fuzz browser js compose
 #
 # What a part printed is in build/test-logs/PART.log. Exit 0: nothing failed.
 set -um
@@ -27,7 +27,7 @@ while [ $# -gt 0 ]; do
 	--long) long=1 ;;
 	--only)
 		case ${2-} in
-		lint | unit | cluster | contract | integration | perf | fuzz | browser | compose) only="$only $2" ;;
+		lint | unit | cluster | contract | integration | perf | fuzz | browser | js | compose) only="$only $2" ;;
 		*) bad_usage "--only needs a part" ;;
 		esac
 		shift
@@ -41,7 +41,7 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-parts="lint unit cluster contract integration perf fuzz browser"
+parts="lint unit cluster contract integration perf fuzz browser js"
 [ $preset = release ] || parts="unit cluster contract integration"
 [ -z "$long" ] || [ $preset != release ] || parts="$parts compose"
 parts=${only:-$parts}
@@ -136,7 +136,7 @@ build_preset() {
 }
 
 if wanted unit || wanted cluster || wanted contract || wanted integration || wanted perf ||
-	wanted browser; then
+	wanted browser || wanted js; then
 	build_preset $preset || finish
 fi
 
@@ -247,40 +247,21 @@ part_compose() {
 	ROOMCAST_LONG=1 pytests tests/compose 900 -ra --timeout=300
 }
 
-part_browser() {
-	local n what
-	cd tests/browser || {
-		f=1
-		return
-	}
-	CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
-		echo "no chromium here" >>"$log"
-		s=1
-		cd "$root" || exit 1
-		return
-	}
-	export CHROMIUM
+# node_tests SECONDS TEST...: with the packages that package-lock.json here names
+node_tests() {
+	local seconds=$1 n what code
+	shift
 	if ! cmp -s package-lock.json node_modules/.installed; then
-		if limited 300 "$log" npm ci --no-audit --no-fund; then
-			cp package-lock.json node_modules/.installed
-		else
+		if ! limited 300 "$log" npm ci --no-audit --no-fund; then
 			echo "FAILED npm ci" >>"$log"
 			f=1
-			cd "$root" || exit 1
 			return
 		fi
+		cp package-lock.json node_modules/.installed
 	fi
-	local tests=() code
-	for n in *.test.js *.test.mjs test_*.js test_*.mjs; do
-		[ ! -e "$n" ] || tests+=("$n")
-	done
-	if [ ${#tests[@]} = 0 ]; then
-		echo "no tests in tests/browser" >>"$log"
-		code=1
-	else
-		limited 300 "$log" node --test --test-reporter=tap "${tests[@]}"
-		code=$?
-	fi
+	# one file after the other: some measure times
+	limited "$seconds" "$log" node --test --test-concurrency=1 --test-reporter=tap "$@"
+	code=$?
 	while read -r what n; do
 		case $what in
 		pass) p=$n ;;
@@ -289,6 +270,34 @@ part_browser() {
 		esac
 	done < <(sed -n 's/^# \(pass\|fail\|cancelled\|skipped\|todo\) \([0-9]*\)$/\1 \2/p' "$log")
 	[ $code = 0 ] || [ "$f" != 0 ] || f=1
+}
+
+find_chromium() {
+	CHROMIUM=$(command -v chromium || command -v chromium-browser || command -v google-chrome) || {
+		echo "no chromium here" >>"$log"
+		return 1
+	}
+	export CHROMIUM
+}
+
+part_browser() {
+	find_chromium || {
+		s=1
+		return
+	}
+	cd tests/browser && node_tests 300 *.test.js
+	cd "$root" || exit 1
+}
+
+# Without chromium its own tests in a browser are skipped.
+part_js() {
+	if [ "$(node -p 'process.versions.node.split(".")[0] >= 20')" != true ]; then
+		echo "needs node 20" >>"$log"
+		s=1
+		return
+	fi
+	find_chromium
+	cd clients/js && node_tests 600 test/*.test.js
 	cd "$root" || exit 1
 }
 

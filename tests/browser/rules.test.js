@@ -27,7 +27,7 @@ async function played(visit, answers = {}) {
 	const page = await visit.context.newPage();
 	const react = {
 		hello: () => ({ type: "welcome", client: "c1", node: "n", ping_interval_ms: 30000 }),
-		join: (f) => ({ type: "ack", id: f.id, members: [ann, ben], count: 2, users: 0, rev: 5 }),
+		join: (f) => ({ type: "ack", id: f.id, results: { r: { members: [ann, ben], count: 2, users: 0, rev: 5 } } }),
 		...answers,
 	};
 	await page.routeWebSocket(/\/v1\/ws/, (ws) => {
@@ -68,7 +68,7 @@ playing("it says hello, joins visibly under its name, and shows the list", async
 	await inState(page, "connected");
 	const [hello, join] = connections[0].frames;
 	assert.equal(hello.type, "hello");
-	assert.deepEqual({ ...join, id: 0 }, { type: "join", id: 0, room: "r", presence: true, info: { name: "Ann" } });
+	assert.deepEqual({ ...join, id: 0 }, { type: "join", id: 0, rooms: ["r"], presence: true, info: { name: "Ann" } });
 	assert.equal(new URL(connections[0].ws.url()).search, "?hello=1");
 	await seesMembers(page, ["Ann (you)", "Ben"]);
 });
@@ -170,12 +170,12 @@ playing("an old notice is ignored, and a hole in `rev` makes it ask for the list
 
 playing("a message that is refused or never confirmed says so", async (visit) => {
 	const { page, connections } = await played(visit, {
-		publish: (f) => (f.payload.text === "no" ? { type: "error", id: f.id, name: "rate_limited", message: "slow down" } : null),
+		publish: (f) => (f.payload.text === "no" ? { type: "error", id: f.id, name: "forbidden", message: "you may not" } : null),
 	});
 	await inState(page, "connected");
 	await say(page, "no");
 	await page.waitForSelector("#log .failed");
-	assert.match(await page.textContent("#log .failed"), /not sent: slow down/);
+	assert.match(await page.textContent("#log .failed"), /not sent: you may not/);
 	await say(page, "perhaps");
 	await page.waitForSelector("#log .pending");
 	await connections[0].ws.close({ code: 1012 });
