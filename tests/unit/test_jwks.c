@@ -281,7 +281,11 @@ static char *pem_of(EVP_PKEY *p, bool private)
 	else
 		PEM_write_bio_PUBKEY(b, p);
 	n = BIO_get_mem_data(b, &text);
-	copy = strndup(text, (size_t)n);
+	copy = malloc((size_t)n + 1); /* not strndup(): it is not terminated, which ASan minds */
+	if (copy != NULL) {
+		memcpy(copy, text, (size_t)n);
+		copy[n] = '\0';
+	}
 	BIO_free(b);
 	EVP_PKEY_free(p);
 	return copy;
